@@ -1,0 +1,1 @@
+"""gridgis: spatial analytics for grid management (网格化管理)."""
