@@ -154,9 +154,9 @@ def digest(inputs: Sequence[Path]) -> str:
 
 
 def pip(*arguments: str | Path) -> None:
-    """Run the environment's pip, quiet unless something is wrong."""
+    """Run the environment's pip, quiet unless something fails."""
     subprocess.run(
-        [PYTHON, "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check", "--no-input"], check=True, cwd=ROOT
+        [PYTHON, "-m", "pip", *arguments, "-qq", "--disable-pip-version-check", "--no-input"], check=True, cwd=ROOT
     )
 
 
