@@ -60,7 +60,7 @@ def ellipsoidal_area(shapes: gpd.GeoDataFrame | gpd.GeoSeries) -> pd.Series[floa
 
 
 def cell_area(shapes: gpd.GeoDataFrame | gpd.GeoSeries) -> pd.Series[float]:
-    """The same as `ellipsoidal_area` for many small shapes in a projected CRS, thousands of times as fast.
+    """The same as `ellipsoidal_area` for many small shapes in a projected CRS, several times as fast.
 
     Area of the plane times `area_factor` at the centroid; for cells of 100 m equal to the geodesic area to 1e-8 (less than
     the rounding of coordinates in degrees moves that one). Shapes over 1 km across are measured by `ellipsoidal_area` itself.
