@@ -1,0 +1,176 @@
+"""The classes commands are made of: help in the user's language, commands loaded when called, a file or a verb in one place."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import click
+
+from gridgis.text import Lang, t
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """How one call talks to whoever made it."""
+
+    lang: Lang
+    """Language of help, tables and messages; JSON is always in English."""
+    json: bool = False
+    """Whether the answer is one JSON document instead of tables."""
+
+
+def lang_of(context: click.Context) -> Lang:
+    """The language of a call; English where a command is looked at without one, as the documentation does."""
+    front = context.find_root().obj
+    return front.lang if isinstance(front, Front) else "en"
+
+
+class Option(click.Option):
+    """An option whose `help` is a message key."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        lang = lang_of(ctx)
+        text = t(self.help or "", lang)
+        if self.show_default and self.default is not None:
+            text += t("cli.help_default", lang, value=self.default)
+        if self.required:
+            text += t("cli.help_required", lang)
+        return record[0], text
+
+
+class Command(click.Command):
+    """A command whose help is the message `cli.<key>`, the first sentence being the short one."""
+
+    def __init__(self, name: str | None, *, key: str = "", **attributes: Any) -> None:
+        # click's own --help speaks English only
+        show_help = Option(["--help"], is_flag=True, expose_value=False, is_eager=True, callback=_show_help, help="cli.opt_help")
+        super().__init__(name, params=[*attributes.pop("params", []), show_help], add_help_option=False, **attributes)
+        self.key = key or f"help_{name}"
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        extra.setdefault("max_content_width", 100)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        prefix = t("cli.help_usage", lang_of(ctx)) + " "
+        formatter.write_usage(shown_path(ctx), " ".join(self.collect_usage_pieces(ctx)), prefix)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        pieces = super().collect_usage_pieces(ctx)
+        # options last: that is how people write them, and how the contract does
+        options = t("cli.help_options_metavar", lang_of(ctx))
+        return [*[piece for piece in pieces if piece != self.options_metavar], options]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(t(f"cli.{self.key}", lang_of(ctx)))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = [record for param in self.get_params(ctx) if (record := param.get_help_record(ctx)) is not None]
+        if records:
+            with formatter.section(t("cli.help_options", lang_of(ctx))):
+                formatter.write_dl(records)
+
+
+class Group(click.Group, Command):
+    """Commands by name, each `"module:attribute"` and imported only when it is called."""
+
+    def __init__(self, name: str, *, commands: Mapping[str, str], key: str = "", **attributes: Any) -> None:
+        super().__init__(name, key=key, **attributes)
+        self.places = commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.places:
+            return None
+        module, attribute = self.places[cmd_name].split(":")
+        return cast("click.Command", getattr(importlib.import_module(module), attribute))
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        lang = lang_of(ctx)
+        return [t("cli.help_command_metavar", lang), t("cli.help_options_metavar", lang)]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        Command.format_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        lang = lang_of(ctx)
+        with formatter.section(t("cli.help_commands", lang)):
+            formatter.write_dl([(name, first_sentence(t(f"cli.{self.short_key(name)}", lang))) for name in self.places])
+
+    def short_key(self, name: str) -> str:
+        """Key of the message that explains a command of this group."""
+        return f"help_{name}"
+
+
+class Root(Group):
+    """The command `gridgis` itself."""
+
+    def __init__(self, name: str, *, commands: Mapping[str, str]) -> None:
+        version = Option(
+            ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="cli.opt_version"
+        )
+        lang = Option(["--lang"], metavar="zh|en", expose_value=False, help="cli.opt_lang")
+        super().__init__(name, commands=commands, params=[lang, version], no_args_is_help=True)
+
+
+class FileOrVerb(Group):
+    """`gridgis NAME build …` works on a workspace, `gridgis NAME FILE …` from file to file: a verb, else a file."""
+
+    FILE = "FILE"
+
+    def __init__(self, name: str, *, verbs: Mapping[str, str], file: str) -> None:
+        super().__init__(name, commands={**verbs, self.FILE: file}, no_args_is_help=True)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.places and args[0] != "--help":
+            args = [self.FILE, *args]
+        return super().parse_args(ctx, args)
+
+    def short_key(self, name: str) -> str:
+        return f"help_{self.name}_{name.lower()}"
+
+
+def shown_path(context: click.Context) -> str:
+    """A command as the user writes it: the file form of a `FileOrVerb` has no verb."""
+    if context.info_name == FileOrVerb.FILE and context.parent is not None:
+        return context.parent.command_path
+    return context.command_path
+
+
+def first_sentence(text: str) -> str:
+    """The short form of a help text.
+
+    >>> first_sentence("Checks a workspace. Exit 1 if a rule is broken."), first_sentence("检查工作空间。不合规则时退出码为 1。")
+    ('Checks a workspace.', '检查工作空间。')
+    """
+    first = text.split("\n", 1)[0]
+    for stop in ("。", ". "):
+        first = first.split(stop, 1)[0] + stop.strip() if stop in first else first
+    return first
+
+
+def _show_help(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        click.echo(context.get_help())
+        context.exit()
+
+
+def _show_version(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"gridgis {version('gridgis')}")
+        context.exit()
