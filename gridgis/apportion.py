@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gridgis.crs import crs_name, require_metric
 from gridgis.errors import DataError
-from gridgis.ground import clip, polygonal
+from gridgis.ground import add_up, clip, polygonal
 
 Shapes = NDArray[np.object_]
 Ints = NDArray[np.intp]
@@ -84,6 +84,33 @@ def locate(points: Floats, shapes: Shapes) -> Ints:
     return found
 
 
+def memberships(points: Floats, shapes: Shapes) -> tuple[Ints, Ints]:
+    """All pairs of point and shape it lies in (positions): shapes may be nested or overlap, and each has the point.
+
+    A point on a border belongs to the earlier of the shapes that meet there, so that side by side none has it twice.
+
+    >>> point, shape = memberships(np.array([[0.5, 0.5], [1.0, 0.5]]), shapely.box([0, 0, 1], 0, [2, 1, 2], 1))
+    >>> list(zip(point.tolist(), shape.tolist()))
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    """
+    if len(points) == 0 or len(shapes) == 0:
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    known = np.flatnonzero(np.isfinite(points).all(axis=1))
+    at, shape = shapely.STRtree(shapes).query(shapely.points(points[known]))
+    shapely.prepare(shapes)
+    point = known[at]
+    x, y = points[point].T
+    touches = shapely.intersects_xy(shapes[shape], x, y)
+    point, shape, x, y = point[touches], shape[touches], x[touches], y[touches]
+    order = np.lexsort((shape, point))
+    point, shape, x, y = point[order], shape[order], x[order], y[order]
+    keep = np.asarray(shapely.contains_xy(shapes[shape], x, y), dtype=bool)
+    edge = np.flatnonzero(~keep)
+    first = np.r_[True, point[edge][1:] != point[edge][:-1]][: len(edge)]
+    keep[edge[first]] = True
+    return point[keep], shape[keep]
+
+
 def count_points(
     points: gpd.GeoDataFrame | gpd.GeoSeries, polygons: gpd.GeoDataFrame, *, values: pd.Series[float] | None = None
 ) -> pd.Series[float]:
@@ -121,7 +148,7 @@ def count_points(
     at = locate(building_points(points), polygonal(np.asarray(polygons.geometry.array, dtype=object))[0])
     weights = np.ones(len(points)) if values is None else values.reindex(points.index).fillna(0).to_numpy(dtype=float)
     hit = at != NOWHERE
-    return pd.Series(np.bincount(at[hit], weights[hit], len(polygons)), index=polygons.index, name="count")
+    return pd.Series(add_up(at[hit], weights[hit], len(polygons)), index=polygons.index, name="count")
 
 
 def by_buildings(
@@ -202,7 +229,7 @@ def by_area(source: gpd.GeoDataFrame, target: gpd.GeoDataFrame, column: str) -> 
     at, of, part, whole = clip(ours, polygonal(np.asarray(target.geometry.array, dtype=object))[0])
     counts = source[column].fillna(0).to_numpy(dtype=float)
     share = np.where(whole, 1.0, shapely.area(part) / shapely.area(ours)[of])
-    return pd.Series(np.bincount(at, counts[of] * share, len(target)), index=target.index, name=column)
+    return pd.Series(add_up(at, counts[of] * share, len(target)), index=target.index, name=column)
 
 
 def zonal_sum(raster: Raster, polygons: gpd.GeoSeries | gpd.GeoDataFrame) -> pd.Series[float]:

@@ -12,9 +12,9 @@ import pandas as pd
 import pyproj
 import shapely
 
-from gridgis.apportion import NOWHERE, Floats, Raster, Shapes, building_points, by_buildings, locate, zonal_sum
+from gridgis.apportion import NOWHERE, Floats, Raster, Shapes, building_points, by_buildings, locate, memberships, zonal_sum
 from gridgis.crs import require_metric
-from gridgis.ground import Ground, areas_m2, clip, polygonal
+from gridgis.ground import Ground, add_up, areas_m2, clip, polygonal
 
 Source = Literal["buildings", "grids", "areas_by_buildings", "areas_by_area", "raster"]
 
@@ -64,25 +64,24 @@ class Counts:
         covered, total = np.zeros(len(zones)), np.zeros(len(zones))
         pieces = np.asarray(ground.pieces.array, dtype=object)
         if len(self.points):
-            zone = locate(self.points, zones)
-            inside = zone != NOWHERE
-            running = inside & (locate(self.points, pieces) != NOWHERE)
-            total += np.bincount(zone[inside], self.point_values[inside], len(zones))
-            covered += np.bincount(zone[running], self.point_values[running], len(zones))
+            point, zone = memberships(self.points, zones)
+            running = (locate(self.points, pieces) != NOWHERE)[point]
+            total += add_up(zone, self.point_values[point], len(zones))
+            covered += add_up(zone[running], self.point_values[point[running]], len(zones))
         if len(self.shapes):
             zone, shape, part, _ = clip(self.shapes, zones)
             size = shapely.area(self.shapes)[shape]
             density = self.shape_values[shape] / size
-            total += np.bincount(zone, density * shapely.area(part), len(zones))
+            total += add_up(zone, density * shapely.area(part), len(zones))
             of, _, common, _ = clip(pieces, part)
-            running_m2 = np.bincount(of, shapely.area(common), len(part))
-            covered += np.bincount(zone, density * _snap(running_m2, shapely.area(part)), len(zones))
+            open_m2 = _snap(add_up(of, shapely.area(common), len(part)), shapely.area(part))
+            covered += add_up(zone, density * open_m2, len(zones))
         if self.raster is not None:
             total += zonal_sum(self.raster, gpd.GeoSeries(zones, crs=self.crs)).to_numpy()
             zone, _, part, _ = clip(pieces, zones)
             if len(part):
                 sums = zonal_sum(self.raster, gpd.GeoSeries(part, crs=self.crs)).to_numpy()
-                covered += np.bincount(zone, sums, len(zones))
+                covered += add_up(zone, sums, len(zones))
         return _whole(covered), _whole(total)
 
 
@@ -120,9 +119,8 @@ def from_areas(areas: gpd.GeoDataFrame, column: str, *, buildings: gpd.GeoDataFr
     shapes = polygonal(np.asarray(areas.geometry.array, dtype=object))[0]
     built = np.isin(np.arange(len(areas)), locate(points[known], shapes))
     rest = _from_shapes("areas_by_buildings", areas[~built], column)
-    return Counts(
-        "areas_by_buildings", rest.crs, points[known], given.to_numpy(dtype=float)[known], rest.shapes, rest.shape_values
-    )  # fmt: skip
+    shared = np.asarray(given[known], dtype=np.float64)
+    return Counts("areas_by_buildings", rest.crs, points[known], shared, rest.shapes, rest.shape_values)
 
 
 def from_raster(raster: Raster, crs: pyproj.CRS) -> Counts:
@@ -208,7 +206,8 @@ def _covers(grids: gpd.GeoDataFrame, total: gpd.GeoDataFrame) -> bool:
 
 
 def _snap(part: Floats, whole: Floats) -> Floats:
-    return np.where(np.abs(part - whole) <= 1e-9 * whole, whole, np.minimum(part, whole))
+    snapped = np.where(np.abs(part - whole) <= 1e-9 * whole, whole, np.minimum(part, whole))
+    return np.asarray(snapped, dtype=np.float64)
 
 
 def _whole(values: Floats) -> Floats:

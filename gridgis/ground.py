@@ -20,6 +20,7 @@ from gridgis.measure import cell_area
 Shapes = NDArray[np.object_]
 Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # an overlap under this share of the smaller shape is rounding along a common border, not ground counted twice
 _ROUNDING: Final = 1e-9
@@ -150,7 +151,7 @@ def overlapping_pairs(shapes: Shapes) -> tuple[Ints, Ints, Shapes]:
     return first[real], second[real], common[real]
 
 
-def clip(pieces: Shapes, zones: Shapes) -> tuple[Ints, Ints, Shapes, NDArray[np.bool_]]:
+def clip(pieces: Shapes, zones: Shapes) -> tuple[Ints, Ints, Shapes, Bools]:
     """Every piece cut by every zone it meets: zone position, piece position, the part, and whether it is the whole piece.
 
     Pieces and zones are valid polygons; parts without area are left out. A piece inside a zone comes back as the same
@@ -182,7 +183,16 @@ def areas_m2(shapes: Shapes, crs: pyproj.CRS) -> Floats:
     """Ellipsoidal areas of an array of shapes, in square metres."""
     if len(shapes) == 0:
         return np.zeros(0)
-    return cell_area(gpd.GeoSeries(shapes, crs=crs)).to_numpy()
+    return np.asarray(cell_area(gpd.GeoSeries(shapes, crs=crs)), dtype=np.float64)
+
+
+def add_up(at: Ints, values: Floats, size: int) -> Floats:
+    """Sums of values by position, shape (size,).
+
+    >>> add_up(np.array([0, 2, 0]), np.array([1.0, 2.0, 3.0]), 3).tolist()
+    [4.0, 0.0, 2.0]
+    """
+    return np.asarray(np.bincount(at, values, size), dtype=np.float64)
 
 
 def _unite(shapes: Shapes, first: Ints, second: Ints) -> Shapes:
