@@ -34,7 +34,7 @@ bench: setup-test ## speed and memory against other libraries, as one table (QUI
 
 docs: setup ## rewrite the generated reference pages and build the site into site/
 	$(BIN)/python tools/reference.py
-	$(BIN)/python tools/site.py
+	$(BIN)/python tools/docs_site.py
 
 lock: setup-test ## resolve the dependencies anew, within the limits of pyproject.toml
 	$(BIN)/python tools/lock.py

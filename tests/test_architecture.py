@@ -29,6 +29,11 @@ LONG_FUNCTIONS: dict[str, str] = {}
 WITH_EXAMPLES = ("words", "coordinates", "core")
 # module.function -> why it has none
 NO_EXAMPLE: dict[str, str] = {}
+# file -> why it may take any error: the outermost doors, where the unforeseen must reach the user or the log
+OUTERMOST_DOORS = {
+    "gridgis/pages/shared.py": "a page shows an unforeseen error as a sentence with a number; the trace goes to the log",
+    "gridgis/pages/jobs.py": "a thread hands whatever ended it to the page that started it",
+}
 # addresses in the package that name something and are never fetched
 NAMES_NOT_ADDRESSES = (
     r"http://127\.0\.0\.1",
@@ -200,13 +205,13 @@ def test_every_public_function_of_the_core_carries_an_example() -> None:
 
 
 def test_options_of_public_functions_in_the_core_are_keyword_only() -> None:
-    """Whatever has a default is an option, and options are named where they are given."""
+    """Whatever has a default is an option, and named where it is given; data that may be left out defaults to None."""
     positional = [
         f"{module_name(file)}.{node.name}"
         for file in MODULES
         if rooms().get(module_name(file).split(".")[0], (0, ""))[1] in ("coordinates", "core", "tasks")
         for node in public_functions(file)
-        if isinstance(node, ast.FunctionDef) and node.args.defaults
+        if isinstance(node, ast.FunctionDef) and any(not is_none(value) for value in node.args.defaults)
     ]
     assert positional == []
 
@@ -221,10 +226,14 @@ def test_the_package_neither_prints_nor_asserts_nor_swallows_everything() -> Non
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
                 wrong.append(f"{place} print")
             if isinstance(node, ast.ExceptHandler) and catches_everything(node) and not passes_on(node):
-                wrong.append(f"{place} except")
+                wrong += [f"{place} except"] * (place.split(":")[0] not in OUTERMOST_DOORS)
             if isinstance(node, ast.Raise) and raised(node) in ("Exception", "BaseException"):
                 wrong.append(f"{place} raise Exception")
     assert wrong == []
+
+
+def is_none(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
 
 
 def catches_everything(handler: ast.ExceptHandler) -> bool:

@@ -1,0 +1,1 @@
+"""Speed and memory of gridgis beside other libraries; `python -m bench` prints one table."""
