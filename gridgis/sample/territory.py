@@ -1,0 +1,101 @@
+"""Who is in charge where: villages and their grids, as seamless territories whose borders follow ridges and streams."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridgis.sample import plan
+from gridgis.sample.canvas import Bools, Canvas, Floats, Ints, balance, calm, effort_graph, noise, ways
+from gridgis.sample.terrain import CANVAS, KM, Terrain, at_km
+
+_REACH_M = 9000.0  # effort after which a village gives up; several times its radius
+_GHOSTS = 22
+
+
+def village_seats(rng: np.random.Generator, ground: Terrain) -> Floats:
+    """Where the committees sit: the plan's places, moved by up to 150 m and out of the lake, shape (villages, 2)."""
+    wish = at_km([village.seat for village in plan.VILLAGES]) + (rng.random((len(plan.VILLAGES), 2)) - 0.5) * 300
+    dry = np.flatnonzero(~ground.lake.ravel())
+    points = CANVAS.point_of(dry)
+    return np.array([points[np.argmin(((points - place) ** 2).sum(axis=1))] for place in wish])
+
+
+def village_cells(rng: np.random.Generator, ground: Terrain, seats: Floats) -> Ints:
+    """The village of every cell, by its place in the plan; −1 outside the town, whose outline comes out of the same play.
+
+    Villages and a ring of neighbours beyond the town spread from their seats over the land, faster on even ground; the
+    ones too small for the plan's size get a head start.
+    """
+    ridge = np.clip((ground.height - 40) / 50, 0, 1.5)
+    effort = 1 + _lines(rng, 1300) + _lines(rng, 600) + 3 * ridge + 6 * ground.stream + 0.3 * ground.lake
+    graph = effort_graph(CANVAS, effort)
+    turn = (np.arange(_GHOSTS) + rng.random(_GHOSTS) * 0.5) * (2 * np.pi / _GHOSTS)
+    reach = 0.9 + 0.28 * rng.random(_GHOSTS)
+    ring = np.column_stack([np.cos(turn) * reach * 7.0, np.sin(turn) * reach * 6.4]) * KM + plan.CENTRE
+    ghosts = np.round(ring, 0)
+    everyone = np.concatenate([seats, ghosts])
+    starts = CANVAS.cell_of(everyone[:, 0], everyone[:, 1])
+    efforts = np.stack([ways(graph, np.array([start]), limit=_REACH_M)[0] for start in starts])
+    efforts = efforts[:, _bends(rng)]
+    targets = np.array([village.km2 * KM**2 / CANVAS.cell_m**2 for village in plan.VILLAGES] + [np.nan] * _GHOSTS)
+    label = balance(np.where(np.isfinite(efforts), efforts, 1e9), targets, rounds=90)
+    return calm(np.where(label < len(plan.VILLAGES), label, -1).reshape(CANVAS.shape), cells=3)
+
+
+def _lines(rng: np.random.Generator, wavelength_m: float) -> Floats:
+    # ditches, field edges and low crests: thin winding lines that are tedious to cross
+    return 7 * np.clip(1 - np.abs(noise(CANVAS, rng, wavelength_m=wavelength_m, octaves=4)) / 0.06, 0, 1)
+
+
+def _bends(rng: np.random.Generator) -> Ints:
+    # each cell looks a little aside, by a smooth field: borders of every origin wind like old lanes
+    xs, ys = CANVAS.centres()
+    dx, dy = (85 * noise(CANVAS, rng, wavelength_m=520, octaves=3) for _ in range(2))
+    return CANVAS.cell_of((xs + dx).ravel(), (ys + dy).ravel())
+
+
+def grid_cells(rng: np.random.Generator, ground: Terrain, village: Ints, homes: Bools, barrier: Bools) -> Ints:
+    """The grid of every cell, numbered over the town in the plan's order of villages; −1 outside.
+
+    Parameters
+    ----------
+    village
+        Village of every cell.
+    homes
+        Cells of built-up ground: a border never enters it, since crossing it costs nothing once reached.
+    barrier
+        Cells of roads and streams, which borders follow.
+    """
+    effort = 1 + 0.6 * (1 + noise(CANVAS, rng, wavelength_m=420)) + 2.5 * barrier + 0.4 * ground.slope * 10
+    effort = np.where(homes, 1e-4, effort)
+    graph = effort_graph(CANVAS, effort, rooms=village)
+    out = np.full(CANVAS.shape, -1, dtype=np.int64)
+    first = 0
+    for number, spec in enumerate(plan.VILLAGES):
+        own = np.flatnonzero(village.ravel() == number)
+        weight = np.where(ground.lake.ravel()[own], 0.0, 1.0) + 3.0 * homes.ravel()[own]
+        dry = weight > 0
+        seeds = np.flatnonzero(dry)[_centres(CANVAS, own[dry], weight[dry], spec.grids)]
+        inner = graph[own][:, own]
+        efforts = np.stack([ways(inner, np.array([seed]))[0] for seed in seeds])
+        share = np.full(spec.grids, weight.sum() / spec.grids)
+        part = balance(efforts, share, sizes=weight, rounds=25)
+        out.ravel()[own] = first + part
+        first += spec.grids
+    return out
+
+
+def _centres(canvas: Canvas, cells: Ints, weight: Floats, count: int) -> Ints:
+    # Lloyd's k-means on the cells, started with the farthest-first walk: compact beats of like weight
+    points = canvas.point_of(cells)
+    chosen = [int(np.argmin(points[:, 0]))]
+    gap = ((points - points[chosen[0]]) ** 2).sum(axis=1)
+    while len(chosen) < count:
+        chosen.append(int(np.argmax(gap * weight)))
+        gap = np.minimum(gap, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
+    centre = points[chosen]
+    for _ in range(20):
+        own = np.argmin(((points[:, None, :] - centre[None]) ** 2).sum(axis=2), axis=1)
+        mass = np.maximum(np.bincount(own, weights=weight, minlength=count), 1e-9)
+        centre = np.column_stack([np.bincount(own, weights=weight * points[:, k], minlength=count) / mass for k in (0, 1)])
+    return np.array([int(np.argmin(((points - place) ** 2).sum(axis=1))) for place in centre], dtype=np.int64)
