@@ -29,16 +29,20 @@ _PAIRS: Final = (
 _WKT: Final = ("wkt", "geometry", "geom", "thegeom", "几何", "空间坐标", "geometrywkt")
 # Degrees of mainland China as a box: to tell longitude from latitude.
 _CHINA: Final = (73.0, 3.0, 136.0, 54.0)
+# Where fewer rows than this are possible, the whole file is wrong and not the rows.
+_MOST: Final = 0.5
 
 
 def place(
-    raw: Raw, *, crs: str | None = None, datum: str = "wgs84", x: str | None = None, y: str | None = None, swap_xy: bool = False
-) -> Raw:
+    raw: Raw, *, crs: str | None = None, datum: str = "wgs84", x: str | None = None, y: str | None = None,
+    swap_xy: bool = False, strict: bool = True,
+) -> Raw:  # fmt: skip
     """The rows with geometry in two dimensions, the CRS known and believable, datum shifts undone.
 
     Tables get points from the columns `x` and `y`, else from a pair of headings such as 经度 and 纬度, or geometry from a
     WKT column; a table with neither comes back without geometry. Coordinates under headings that mean degrees, or that
     look like degrees, are WGS 84 unless `crs` says otherwise. `swap_xy` exchanges the two coordinates first.
+    `strict` refuses a file for one impossible coordinate; without it such rows are left to `repair.check_shapes`.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def place(
     placed = _with_crs(replace(placed, shapes=shapes), crs)
     if placed.shapes is None or placed.shapes.crs is None:
         return placed
-    _check_plausible(placed, placed.shapes)
+    _check_plausible(placed, placed.shapes, strict=strict)
     if kind in {"gcj02", "bd09"}:
         placed = replace(placed, shapes=datums.unshift(placed.shapes, datum=kind))
         placed = placed.noting("files.note_datum", file=raw.file, datum=kind.upper())
@@ -162,22 +166,24 @@ def _with_crs(raw: Raw, crs: str | None) -> Raw:
     return replace(raw, shapes=shapes)
 
 
-def _check_plausible(raw: Raw, shapes: gpd.GeoSeries) -> None:
-    box = shapes.total_bounds
+def _check_plausible(raw: Raw, shapes: gpd.GeoSeries, *, strict: bool) -> None:
     crs = shapes.crs
-    if crs is None or not np.isfinite(box).all():
+    boxes = shapely.bounds(shapes.to_numpy())
+    boxes = boxes[np.isfinite(boxes).all(axis=1) & (np.abs(boxes) > 1e-9).any(axis=1)]  # devices write 0/0 for "unknown"
+    if crs is None or len(boxes) == 0:
         return
+    if crs.is_geographic:
+        inside = (np.abs(boxes) <= np.array([360.0, 90.0, 360.0, 90.0])).all(axis=1)
+        if not inside.all():
+            _refuse_degrees(raw, shapes, boxes, inside, strict=strict)
+            boxes = boxes[inside]
+    box = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
     at = {"file": raw.file, "x": _short(box[0]), "y": _short(box[1]), "crs": crs_name(crs)}
     if crs.is_geographic:
-        if np.all(np.abs(box) <= (360.0, 90.0, 360.0, 90.0)):
-            if _within(box, (_CHINA[1], _CHINA[0], _CHINA[3], 90.0)) and not _within(box, _CHINA):
-                raise CrsError("files.swapped", **at)
-            return
-        swapped = box[[1, 0, 3, 2]]
-        if np.all(np.abs(swapped) <= (180.0, 90.0, 180.0, 90.0)):
+        if _within(box, (_CHINA[1], _CHINA[0], _CHINA[3], 90.0)) and not _within(box, _CHINA):
             raise CrsError("files.swapped", **at)
-        raise CrsError("files.projected_as_degrees", **at)
-    if _like_degrees(box) and np.max(np.abs(box)) > 1e-9:
+        return
+    if _like_degrees(box):
         raise CrsError("files.degrees_as_projected", **at)
     area = crs.area_of_use
     if crs.is_projected and area is not None:
@@ -186,6 +192,21 @@ def _check_plausible(raw: Raw, shapes: gpd.GeoSeries) -> None:
         wide = (area.west - slack, area.south - slack, area.east + slack, area.north + slack)
         if not np.isfinite(degrees).all() or not _touches(degrees, wide):
             raise CrsError("files.outside_crs", **at, name=crs.name)
+
+
+def _refuse_degrees(
+    raw: Raw, shapes: gpd.GeoSeries, boxes: NDArray[np.float64], inside: NDArray[np.bool_], *, strict: bool
+) -> None:
+    """Numbers that are no degrees: a whole file of them has the wrong CRS, a few are slips in their rows."""
+    x, y = boxes[~inside][0, :2]
+    at = {"file": raw.file, "x": _short(x), "y": _short(y), "crs": crs_name(shapes.crs)}
+    if inside.mean() < _MOST:
+        swapped = np.abs(boxes[~inside][:, [1, 0, 3, 2]]) <= np.array([180.0, 90.0, 180.0, 90.0])
+        raise CrsError("files.swapped" if swapped.all() else "files.projected_as_degrees", **at)
+    if strict:
+        bounds = shapely.bounds(shapes.to_numpy())
+        row = shapes.index[int(np.argmax((np.abs(bounds) > np.array([360.0, 90.0, 360.0, 90.0])).any(axis=1)))]
+        raise DataError("files.bad_place", row=row, **at)
 
 
 def _within(box: NDArray[np.float64], frame: tuple[float, float, float, float]) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import openpyxl
 import pandas as pd
 from openpyxl.utils.exceptions import InvalidFileException
@@ -25,6 +26,8 @@ from gridgis.progress import Progress, silent
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _CHUNK_ROWS: Final = 200_000
 _HEADER_ROWS: Final = 25
+# Takes what stands beyond the last heading, so that a row too long is seen and not cut.
+_EXTRA: Final = "\x00extra"
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # Merged cells are known only when the whole sheet is in memory; beyond this size it is streamed instead.
 _WHOLE_SHEET_BYTES: Final = 30 << 20
@@ -170,12 +173,16 @@ def _csv_rows(
     try:
         with path.open("rb") as file:
             reader = pd.read_csv(
-                file, encoding=encoding, sep=delimiter, dtype=str, header=None, names=list(names), skiprows=skip + 1,
+                file, encoding=encoding, sep=delimiter, dtype=str, header=None, names=[*names, _EXTRA], skiprows=skip + 1,
                 index_col=False, keep_default_na=False, na_values=[""], skip_blank_lines=False, chunksize=_CHUNK_ROWS,
                 on_bad_lines="error", skipinitialspace=True,
             )  # fmt: skip
             with reader:
                 for part in reader:
+                    extra = part.pop(_EXTRA).notna()
+                    if extra.any():
+                        row = int(part.index[int(np.argmax(extra))]) + skip + 2
+                        raise DataError("files.fields", file=path.name, row=row, wanted=len(names))
                     parts.append(part)
                     progress("files.stage_read", min(file.tell(), size), size)
     except pd.errors.EmptyDataError:
@@ -188,10 +195,9 @@ def _csv_rows(
 
 
 def _parser_error(path: Path, text: str) -> DataError:
-    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text)
+    found = re.search(r"Expected (\d+) fields in line (\d+)", text)
     if found:
-        wanted, row, seen = found.groups()
-        return DataError("files.fields", file=path.name, row=row, seen=seen, wanted=wanted)
+        return DataError("files.fields", file=path.name, row=found[2], wanted=int(found[1]) - 1)
     return DataError("files.quote", file=path.name)
 
 
