@@ -128,8 +128,10 @@ def trace(before: Ints, start: int, *, stop: Bools | None = None) -> Ints:
     return np.array(cells, dtype=np.int64)
 
 
-def balance(efforts: Floats, targets: Floats, *, sizes: Floats | None = None, rounds: int = 60) -> Ints:
-    """Which of k seeds each cell belongs to, so that the territories have the target sizes.
+def balance(
+    efforts: Floats, targets: Floats, *, sizes: Floats | None = None, start: Floats | None = None, rounds: int = 60
+) -> tuple[Ints, Floats]:
+    """Which of k seeds each cell belongs to, so that the territories have the target sizes, and the seeds' head starts.
 
     A cell goes to the seed of the least effort minus the seed's head start; head starts grow where a territory is too
     small. Territories are connected, since a way of least effort never leaves its own. A NaN target keeps its start at 0.
@@ -142,26 +144,29 @@ def balance(efforts: Floats, targets: Floats, *, sizes: Floats | None = None, ro
         Size of each territory, shape (k,).
     sizes
         What each cell adds to a size; one if not given.
+    start
+        Head starts to begin with, shape (k,); zero if not given.
     rounds
         How often to adjust.
     """
     free = np.isfinite(targets)
-    start = np.zeros(len(targets))
-    best: Ints = np.argmin(efforts, axis=0)
-    error, gain = np.inf, 1.0
+    begin = np.zeros(len(targets)) if start is None else start.copy()
+    label: Ints = np.argmin(efforts - begin[:, None], axis=0)
+    best, best_begin, error, gain = label, begin, np.inf, 1.0
     side = np.sqrt(np.where(free, targets, 1.0))
     for _ in range(rounds):
-        label = np.argmin(efforts - start[:, None], axis=0)
         size = np.bincount(label, weights=sizes, minlength=len(targets)).astype(float)
         miss = np.where(free, targets - size, 0.0)
-        if (worst := float(np.abs(miss).max())) < error:
-            best, error = label, worst
+        if (off := float(np.abs(miss).sum())) < error:
+            best, best_begin, error = label, begin, off
         else:
-            gain = max(gain * 0.85, 0.1)
-        start += gain * _STRIDE_M * miss / (2 * side)
-    return best
+            gain = max(gain * 0.9, 0.25)
+        begin = begin + gain * _STRIDE_M * miss / (2 * side)
+        label = np.argmin(efforts - begin[:, None], axis=0)
+    return best, best_begin
 
 
+# Metres of head start per missing cell and cell of the territory's half side: about what moves a border by one cell.
 _STRIDE_M = 30.0
 
 

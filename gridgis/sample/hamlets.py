@@ -124,9 +124,10 @@ def add_farmsteads(rng: np.random.Generator, ground: Terrain, grid: Ints, networ
     border = _away_from_borders(grid)
     shore = ndimage.distance_transform_edt(~ground.lake) * CANVAS.cell_m
     road = ndimage.distance_transform_edt(~network.cells) * CANVAS.cell_m
-    good = (grid >= 0) & (border > 45) & (shore > 40) & (ground.height < 75)
+    good = (grid >= 0) & (border > 45) & (shore > 40) & (ground.height < 130)
     cells = np.flatnonzero(good.ravel())
-    cells = cells[np.argsort(road.ravel()[cells] / 400 + rng.random(len(cells)), kind="stable")]
+    dislike = road.ravel()[cells] / 400 + ground.height.ravel()[cells] / 60
+    cells = cells[np.argsort(dislike + rng.random(len(cells)), kind="stable")]
     homes = np.array([[p.centroid.x, p.centroid.y] for p in buildings.shape])
     village_of = np.repeat(np.arange(len(plan.VILLAGES)), [spec.grids for spec in plan.VILLAGES])
     lived_in = np.unique(grid.ravel()[CANVAS.cell_of(homes[:, 0], homes[:, 1])])

@@ -69,7 +69,8 @@ def road_effort(rng: np.random.Generator, ground: Terrain) -> Floats:
     """What a metre of road costs, per cell: dear on slopes and heights, very dear through the lake."""
     wander = noise(CANVAS, rng, wavelength_m=800, octaves=3)
     heights = np.clip((ground.height - 45) / 40, 0, 2)
-    return 0.55 + 11 * wander**2 + 14 * ground.slope + 4 * heights + 60 * ground.lake + 1.5 * ground.stream
+    effort: Floats = 0.55 + 11 * wander**2 + 14 * ground.slope + 4 * heights + 60 * ground.lake + 1.5 * ground.stream
+    return effort
 
 
 def main_roads(effort: Floats, seats: Floats) -> Network:
@@ -80,10 +81,22 @@ def main_roads(effort: Floats, seats: Floats) -> Network:
         points = [seat_of[stop] if isinstance(stop, str) else at_km([stop])[0] for stop in stops]
         for one, other in pairwise(points):
             start, end = CANVAS.cell_of(*np.transpose([one, other]))
-            _, before = ways(effort_graph(CANVAS, np.where(network.cells, 0.35, effort)), np.array([start]))
-            for stretch in _new_stretches(trace(before, int(end)), network.cells.ravel()):
+            way = _way(np.where(network.cells, 0.35, effort), int(start), int(end))
+            for stretch in _new_stretches(way, network.cells.ravel()):
                 network.add(stretch, kind, name)
     return network
+
+
+def _way(effort: Floats, start: int, end: int) -> Ints:
+    # looked for nearby first: most ways are not much longer than the straight line
+    points = CANVAS.point_of(np.array([start, end]))
+    beeline = float(np.hypot(*(points[1] - points[0])))
+    graph = effort_graph(CANVAS, effort)
+    for limit in (1.8 * beeline, 4 * beeline, np.inf):
+        reached, before = ways(graph, np.array([start]), limit=limit)
+        if np.isfinite(reached[end]):
+            break
+    return trace(before, end)
 
 
 def add_lanes(network: Network, effort: Floats, hamlets: Floats) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from gridgis.sample import plan
 from gridgis.sample.canvas import Bools, Canvas, Floats, Ints, balance, calm, effort_graph, noise, ways
@@ -38,8 +39,14 @@ def village_cells(rng: np.random.Generator, ground: Terrain, seats: Floats) -> I
     efforts = np.stack([ways(graph, np.array([start]), limit=_REACH_M)[0] for start in starts])
     efforts = efforts[:, _bends(rng)]
     targets = np.array([village.km2 * KM**2 / CANVAS.cell_m**2 for village in plan.VILLAGES] + [np.nan] * _GHOSTS)
-    label = balance(np.where(np.isfinite(efforts), efforts, 1e9), targets, rounds=90)
-    return calm(np.where(label < len(plan.VILLAGES), label, -1).reshape(CANVAS.shape), cells=3)
+    efforts = np.where(np.isfinite(efforts), efforts, 1e9)
+    aim, start, village = targets.copy(), None, np.empty(0, dtype=np.int64)
+    for _ in range(4):  # calming the borders costs or brings some cells: aim that much off
+        label, start = balance(efforts, aim, start=start, rounds=40)
+        village = calm(np.where(label < len(plan.VILLAGES), label, -1).reshape(CANVAS.shape), cells=3)
+        size = np.bincount(village[village >= 0], minlength=len(targets))
+        aim += targets - size
+    return village
 
 
 def _lines(rng: np.random.Generator, wavelength_m: float) -> Floats:
@@ -70,23 +77,25 @@ def grid_cells(rng: np.random.Generator, ground: Terrain, village: Ints, homes: 
     effort = np.where(homes, 1e-4, effort)
     graph = effort_graph(CANVAS, effort, rooms=village)
     out = np.full(CANVAS.shape, -1, dtype=np.int64)
+    blocks, _ = ndimage.label(homes)
     first = 0
     for number, spec in enumerate(plan.VILLAGES):
         own = np.flatnonzero(village.ravel() == number)
         weight = np.where(ground.lake.ravel()[own], 0.0, 1.0) + 3.0 * homes.ravel()[own]
         dry = weight > 0
-        seeds = np.flatnonzero(dry)[_centres(CANVAS, own[dry], weight[dry], spec.grids)]
+        seeds = np.flatnonzero(dry)[_centres(CANVAS, own[dry], weight[dry], blocks.ravel()[own[dry]], spec.grids)]
         inner = graph[own][:, own]
         efforts = np.stack([ways(inner, np.array([seed]))[0] for seed in seeds])
         share = np.full(spec.grids, weight.sum() / spec.grids)
-        part = balance(efforts, share, sizes=weight, rounds=25)
+        part, _ = balance(efforts, share, sizes=weight, rounds=80)
         out.ravel()[own] = first + part
         first += spec.grids
     return out
 
 
-def _centres(canvas: Canvas, cells: Ints, weight: Floats, count: int) -> Ints:
-    # Lloyd's k-means on the cells, started with the farthest-first walk: compact beats of like weight
+def _centres(canvas: Canvas, cells: Ints, weight: Floats, block: Ints, count: int) -> Ints:
+    # Lloyd's k-means on the cells, started with the farthest-first walk: compact beats of like weight. Two seeds in one
+    # block of houses would share it between them: the second one moves out
     points = canvas.point_of(cells)
     chosen = [int(np.argmin(points[:, 0]))]
     gap = ((points - points[chosen[0]]) ** 2).sum(axis=1)
@@ -98,4 +107,12 @@ def _centres(canvas: Canvas, cells: Ints, weight: Floats, count: int) -> Ints:
         own = np.argmin(((points[:, None, :] - centre[None]) ** 2).sum(axis=2), axis=1)
         mass = np.maximum(np.bincount(own, weights=weight, minlength=count), 1e-9)
         centre = np.column_stack([np.bincount(own, weights=weight * points[:, k], minlength=count) / mass for k in (0, 1)])
-    return np.array([int(np.argmin(((points - place) ** 2).sum(axis=1))) for place in centre], dtype=np.int64)
+    free = np.ones(len(cells), dtype=bool)
+    seeds = []
+    for place in centre:
+        away = np.where(free, ((points - place) ** 2).sum(axis=1), np.inf)
+        seeds.append(int(np.argmin(away)))
+        free[seeds[-1]] = False
+        if block[seeds[-1]]:
+            free &= block != block[seeds[-1]]
+    return np.array(seeds, dtype=np.int64)
