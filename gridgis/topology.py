@@ -37,6 +37,10 @@ class Segments:
     forward: NDArray[np.bool_]
     """Shape (n,): whether the ring runs from the first end to the second."""
 
+    def only(self, chosen: NDArray[np.bool_]) -> Segments:
+        """The chosen ones, shape (n,)."""
+        return Segments(owner=self.owner[chosen], ends=self.ends[chosen], forward=self.forward[chosen])
+
 
 def segments(shapes: Shapes) -> Segments:
     """The segments of every ring of polygons, in ring order; segments without length are left out.
@@ -114,10 +118,11 @@ def shared_pairs(pieces: Segments) -> tuple[Ints, Ints, Floats]:
     if not found:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
     left, right, length = (np.concatenate(column) for column in zip(*found, strict=True))
-    pairs, group = np.unique(np.column_stack([left, right]), axis=0, return_inverse=True)
+    many = int(right.max()) + 1
+    pairs, group = np.unique(left * many + right, return_inverse=True)
     metres = np.zeros(len(pairs))
-    np.add.at(metres, group.reshape(-1), length)
-    return pairs[:, 0], pairs[:, 1], metres
+    np.add.at(metres, group, length)
+    return pairs // many, pairs % many, metres
 
 
 def overlaps(frame: gpd.GeoDataFrame, *, least_m2: float = _NOTHING_M2) -> gpd.GeoDataFrame:

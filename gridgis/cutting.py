@@ -1,0 +1,263 @@
+"""Cutting polygons along the lines of a lattice: cells a border runs through are cut, all others are taken whole.
+
+Polygons get a vertex wherever a ring crosses a lattice line, computed from the segment's lesser end, so that both sides of
+a common border get the same vertices bit for bit and every later cut only goes through vertices that are there. Then each
+polygon is halved along lattice lines, and its halves again, until a piece fills a rectangle of whole cells that no border
+enters or lies in a single cell. A large polygon is so never clipped cell by cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gridgis.lattice import Lattice
+from gridgis.progress import Progress, silent
+
+Shapes = NDArray[np.object_]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# vertices this near to a lattice line are meant to lie on it
+_SNAP_M: Final = 1e-6
+# rounding may cost so much of a polygon's area when it is added up piece by piece
+_LOST_M2: Final = 1e-3
+_LOST_SHARE: Final = 1e-10
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What a lattice leaves of polygons: one piece for every polygon and cell, or several where the cell parts it."""
+
+    owner: Ints
+    """Shape (n,): position of the polygon the piece is of."""
+    row: Ints
+    """Shape (n,): row of its cell."""
+    column: Ints
+    """Shape (n,): column of its cell."""
+    shape: Shapes
+    """Shape (n,): polygons; None for a piece that is the whole cell and has no vertex but its corners."""
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+
+def cut(shapes: Shapes, lattice: Lattice, *, progress: Progress = silent) -> Pieces:
+    """Cut polygons along the lines of a lattice that covers them.
+
+    Parameters
+    ----------
+    shapes
+        Valid polygons or multipolygons, shape (n,), coordinates in the lattice's CRS. Where two share a border with the
+        same vertices, their pieces do too.
+    lattice
+        Covers all of them.
+    progress
+        Told once for every halving.
+
+    Returns
+    -------
+    Pieces
+        Ordered by polygon, row, column, and inside a cell from north to south, then west to east. The union of a polygon's
+        pieces is the polygon (vertices within 1 µm of a lattice line are put on it); pieces do not overlap and have the
+        same vertices along common borders.
+
+    Examples
+    --------
+    >>> lattice = Lattice.covering((0, 0, 300, 100), 100, "EPSG:4547")
+    >>> pieces = cut(np.array([shapely.box(0, 0, 130, 100)]), lattice)
+    >>> pieces.column.tolist(), [shape and shape.area for shape in pieces.shape]
+    ([0, 1], [None, 3000.0])
+    """
+    parts, owner = _node(shapes, lattice.cell_m)
+    touched = _touched(parts, lattice)
+    whole, cut_owner, cut_shapes = _halve(parts, owner, touched, lattice, _clip, progress)
+    wrong = _wrong(parts, owner, whole, cut_owner, cut_shapes, lattice)
+    if len(wrong):  # rings that touch themselves can be too much for the fast way
+        again = np.isin(owner, wrong)
+        more, more_owner, more_shapes = _halve(parts[again], owner[again], touched, lattice, shapely.intersection, silent)
+        fine, cut_fine = ~np.isin(whole[:, 0], wrong), ~np.isin(cut_owner, wrong)
+        whole, cut_owner = np.concatenate([whole[fine], more]), np.concatenate([cut_owner[cut_fine], more_owner])
+        cut_shapes = np.concatenate([cut_shapes[cut_fine], more_shapes])
+    box = shapely.bounds(cut_shapes).reshape(-1, 4)
+    # the middle of a piece's box is inside its cell, never on its edge
+    row, column = lattice.cell_at((box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2)
+    none = np.full(len(whole), None, dtype=object)
+    all_owner = np.concatenate([whole[:, 0], cut_owner])
+    all_row, all_column = np.concatenate([whole[:, 1], row]), np.concatenate([whole[:, 2], column])
+    north = np.concatenate([np.zeros(len(whole)), -box[:, 3]])
+    west = np.concatenate([np.zeros(len(whole)), box[:, 0]])
+    order = np.lexsort((west, north, all_column, all_row, all_owner))
+    shape = np.concatenate([none, cut_shapes])
+    return Pieces(owner=all_owner[order], row=all_row[order], column=all_column[order], shape=shape[order])
+
+
+def _node(shapes: Shapes, cell_m: int) -> tuple[Shapes, Ints]:
+    """Polygons (parts and the position each comes from) with a vertex wherever a ring crosses a lattice line."""
+    parts, owner = shapely.get_parts(shapely.force_2d(shapes), return_index=True)
+    _, xy, (ring_offsets, part_offsets) = shapely.to_ragged_array(parts, include_z=False)
+    xy = _snap(xy, cell_m)
+    at = np.setdiff1d(np.arange(len(xy)), ring_offsets[1:] - 1, assume_unique=True)  # every vertex a segment starts from
+    start, end = xy[at], xy[at + 1]
+    forward = (start[:, 0] < end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] < end[:, 1]))
+    low, high = np.where(forward[:, None], start, end), np.where(forward[:, None], end, start)
+    found = [_crossings(low, high, axis, cell_m) for axis in (0, 1)]
+    segment, along, points = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((np.where(forward[segment], along, -along), segment))
+    segment, points = segment[order], points[order]
+    noded = np.insert(xy, at[segment] + 1, points, axis=0)
+    added = np.bincount(at[segment], minlength=len(xy))
+    offsets = ring_offsets + np.r_[0, np.cumsum(added)][ring_offsets]
+    # snapping can let two vertices of a ring meet: the second goes
+    ring = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    kept = np.r_[True, (noded[1:] != noded[:-1]).any(axis=1) | (ring[1:] != ring[:-1])]
+    sizes = np.bincount(ring[kept], minlength=len(offsets) - 1)
+    real = sizes > 3  # a ring has three corners and its first again
+    real &= real[part_offsets[:-1]][np.repeat(np.arange(len(parts)), np.diff(part_offsets))]
+    kept &= real[ring]
+    rings_of = np.add.reduceat(real, part_offsets[:-1]) if len(parts) else np.zeros(0, dtype=np.int64)
+    offsets = np.r_[0, np.cumsum(sizes[real])]
+    polygons = shapely.from_ragged_array(
+        shapely.GeometryType.POLYGON,
+        noded[kept],
+        (offsets, np.r_[0, np.cumsum(rings_of[rings_of > 0])]),
+    )
+    return np.asarray(polygons, dtype=object), owner[rings_of > 0].astype(np.int64)
+
+
+def _snap(values: Floats, cell_m: int) -> Floats:
+    line = np.round(values / cell_m) * cell_m
+    return np.where(abs(values - line) < _SNAP_M, line, values)
+
+
+def _crossings(low: Floats, high: Floats, axis: int, cell_m: int) -> tuple[Ints, Floats, Floats]:
+    """Where segments cross the lattice lines of one axis: segment, place on it (0–1), point; ends not counted."""
+    a, b = low[:, axis], high[:, axis]
+    lesser, greater = np.minimum(a, b), np.maximum(a, b)
+    first = np.floor(lesser / cell_m).astype(np.int64) + 1
+    count = np.maximum(np.ceil(greater / cell_m).astype(np.int64) - first, 0)
+    segment = np.repeat(np.arange(len(a)), count)
+    step = np.arange(len(segment)) - np.repeat(np.cumsum(count) - count, count)
+    line = ((first[segment] + step) * cell_m).astype(np.float64)
+    along = (line - a[segment]) / (b[segment] - a[segment])
+    c, d = low[segment, 1 - axis], high[segment, 1 - axis]
+    other = np.clip(c + along * (d - c), np.minimum(c, d), np.maximum(c, d))
+    points = np.empty((len(segment), 2))
+    points[:, axis], points[:, 1 - axis] = line, _snap(other, cell_m)
+    return segment, along, points
+
+
+def _touched(parts: Shapes, lattice: Lattice) -> NDArray[np.int64]:
+    """How many cells a border enters or has a vertex on the side of, summed from the south-west corner (rows upwards)."""
+    touched = np.zeros((lattice.rows + 2, lattice.columns + 2), dtype=bool)  # a frame of one cell around
+    xy, ring = shapely.get_coordinates(shapely.get_rings(parts), return_index=True)
+    at = (xy - (lattice.x0, lattice.y0)) / lattice.cell_m + 1
+    inside = ring[1:] == ring[:-1]
+    middle = np.floor((at[:-1][inside] + at[1:][inside]) / 2).astype(np.int64)
+    on_line = xy % lattice.cell_m == 0
+    # a segment along a line enters no cell
+    along = ((on_line[:-1] & on_line[1:]) & (xy[:-1] == xy[1:])).any(axis=1)[inside]
+    touched[middle[~along, 1], middle[~along, 0]] = True
+    for axis in (0, 1):
+        side = on_line[:, axis] & ~on_line[:, 1 - axis]
+        cell = np.floor(at[side]).astype(np.int64)
+        touched[cell[:, 1], cell[:, 0]] = True
+        cell[:, axis] -= 1
+        touched[cell[:, 1], cell[:, 0]] = True
+    sums = np.zeros((lattice.rows + 1, lattice.columns + 1), dtype=np.int64)
+    sums[1:, 1:] = touched[1:-1, 1:-1].cumsum(axis=0).cumsum(axis=1)
+    return sums
+
+
+def _wrong(parts: Shapes, owner: Ints, whole: Ints, cut_owner: Ints, cut_shapes: Shapes, lattice: Lattice) -> Ints:
+    """Polygons one of whose pieces is invalid, or whose pieces have not their area together."""
+    number = int(owner.max(initial=-1)) + 1
+    asked = np.bincount(owner, weights=shapely.area(parts), minlength=number)
+    given = np.bincount(cut_owner, weights=shapely.area(cut_shapes), minlength=number)
+    given += np.bincount(whole[:, 0], minlength=number) * float(lattice.cell_m**2)
+    broken = np.bincount(cut_owner[~shapely.is_valid(cut_shapes)], minlength=number) > 0
+    return np.flatnonzero(broken | (abs(asked - given) > _LOST_M2 + _LOST_SHARE * asked))
+
+
+def _clip(parts: Shapes, boxes: Shapes) -> Shapes:
+    edges = shapely.bounds(boxes).tolist()
+    clipped = [shapely.clip_by_rect(part, *edge) for part, edge in zip(parts, edges, strict=True)]
+    return np.array(clipped, dtype=object)
+
+
+def _halve(
+    parts: Shapes,
+    owner: Ints,
+    touched: Ints,
+    lattice: Lattice,
+    intersection: Callable[[Shapes, Shapes], Shapes],
+    progress: Progress,
+) -> tuple[Ints, Ints, Shapes]:
+    """Whole cells (owner, row, column), and owner and shape of the pieces in cells that a border touches."""
+    cell_m, steps = lattice.cell_m, int(np.ceil(np.log2(lattice.rows)) + np.ceil(np.log2(lattice.columns))) + 1
+    origin = np.array([lattice.x0, lattice.y0])
+    whole: list[Ints] = [np.zeros((0, 3), dtype=np.int64)]
+    cut_owner: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    cut_shapes: list[Shapes] = [np.zeros(0, dtype=object)]
+    step = 0
+    while len(parts):
+        progress("grids.stage_cut", min(step, steps), steps)
+        step += 1
+        box = shapely.bounds(parts)
+        low = np.floor((box[:, :2] - origin) / cell_m).astype(np.int64)  # column and row counted from the south-west
+        high = np.ceil((box[:, 2:] - origin) / cell_m).astype(np.int64)
+        size = high - low
+        borders = (
+            touched[high[:, 1], high[:, 0]] - touched[low[:, 1], high[:, 0]]
+            - touched[high[:, 1], low[:, 0]] + touched[low[:, 1], low[:, 0]]
+        )  # fmt: skip
+        # without a border inside, a piece consists of whole cells; it is their rectangle if it has its area
+        full = (borders == 0) & (shapely.area(parts) > (size.prod(axis=1) - 0.5) * cell_m**2)
+        whole.append(_cells(owner[full], low[full], size[full], lattice))
+        single = ~full & (size == 1).all(axis=1)
+        cut_owner.append(owner[single])
+        cut_shapes.append(parts[single])
+        rest = ~full & ~single
+        parts, owner = _split(parts[rest], owner[rest], low[rest], high[rest], lattice, intersection)
+    return np.concatenate(whole), np.concatenate(cut_owner), np.concatenate(cut_shapes)
+
+
+def _split(
+    parts: Shapes,
+    owner: Ints,
+    low: Ints,
+    high: Ints,
+    lattice: Lattice,
+    intersection: Callable[[Shapes, Shapes], Shapes],
+) -> tuple[Shapes, Ints]:
+    across = (high - low).argmax(axis=1)
+    rows = np.arange(len(parts))
+    middle = (low[rows, across] + high[rows, across]) // 2
+    first_high, second_low = high.copy(), low.copy()
+    first_high[rows, across] = middle
+    second_low[rows, across] = middle
+    lows = np.concatenate([low, second_low]) * lattice.cell_m + (lattice.x0, lattice.y0)
+    highs = np.concatenate([first_high, high]) * lattice.cell_m + (lattice.x0, lattice.y0)
+    halves = shapely.box(lows[:, 0], lows[:, 1], highs[:, 0], highs[:, 1])
+    results = intersection(np.concatenate([parts, parts]), halves)
+    pieces, index = shapely.get_parts(results, return_index=True)
+    if (shapely.get_type_id(pieces) > 3).any():  # a multipolygon inside a collection
+        pieces, inner = shapely.get_parts(pieces, return_index=True)
+        index = index[inner]
+    polygons = (shapely.get_type_id(pieces) == 3) & ~shapely.is_empty(pieces)
+    return pieces[polygons], np.concatenate([owner, owner])[index[polygons]]
+
+
+def _cells(owner: Ints, low: Ints, size: Ints, lattice: Lattice) -> Ints:
+    """Rectangles taken apart into cells: owner, row, column."""
+    count = size.prod(axis=1)
+    rectangle = np.repeat(np.arange(len(owner)), count)
+    number = np.arange(len(rectangle)) - np.repeat(np.cumsum(count) - count, count)
+    up = low[rectangle, 1] + number // size[rectangle, 0]
+    column = low[rectangle, 0] + number % size[rectangle, 0]
+    return np.column_stack([owner[rectangle], lattice.rows - 1 - up, column])
