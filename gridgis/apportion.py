@@ -30,7 +30,7 @@ NOWHERE: Final = -1
 class Raster:
     """Counts per pixel on a north-up raster, such as WorldPop's people per pixel (no densities)."""
 
-    values: Floats
+    counts: Floats
     """Shape (rows, columns), north first; NaN where nothing is known."""
     bounds: tuple[float, float, float, float]
     """West, south, east, north in `crs`."""
@@ -268,7 +268,7 @@ def zonal_sum(raster: Raster, polygons: gpd.GeoSeries | gpd.GeoDataFrame) -> pd.
     if not (left <= east and right >= west and bottom <= north and top >= south):
         raise DataError("apportion.raster_elsewhere", crs=crs_name(raster.crs))
     ground = ~(shapes.geometry.is_empty | shapes.geometry.isna()).to_numpy()
-    source = NumPyRasterSource(np.ma.masked_invalid(raster.values), west, south, east, north, srs_wkt=raster.crs.to_wkt())
+    source = NumPyRasterSource(np.ma.masked_invalid(raster.counts), west, south, east, north, srs_wkt=raster.crs.to_wkt())
     sums = np.zeros(len(shapes))
     if ground.any():
         table = exactextract.exact_extract(source, shapes[ground], ["sum"], output="pandas", strategy="feature-sequential")

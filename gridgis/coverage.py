@@ -23,6 +23,8 @@ Unit = Literal["m2", "people", "households", "natural_villages", "grids", "stati
 _MORE_THAN: Final = 0.5
 # covered ground may pass the total by rounding along common borders, never by more than this share
 _ROUNDING: Final = 1e-6
+# and ground short of the total by less than this share is all of it
+_FULL: Final = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +209,8 @@ def _area(zones: Shapes, covered: Ground) -> list[Measure]:
     area[~whole] = areas_m2(part[~whole], covered.crs)
     total = areas_m2(zones, covered.crs)
     inside = add_up(zone, area, len(zones))
-    over = (inside > total) & (inside <= total * (1 + _ROUNDING))
-    inside[over] = total[over]
+    full = (inside > total * (1 - _FULL)) & (inside <= total * (1 + _ROUNDING))
+    inside[full] = total[full]
     return [_measured("m2", a, b, "coverage.source_geometry") for a, b in zip(inside, total, strict=True)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
@@ -186,7 +186,7 @@ def areas_m2(shapes: Shapes, crs: pyproj.CRS) -> Floats:
     return np.asarray(cell_area(gpd.GeoSeries(shapes, crs=crs)), dtype=np.float64)
 
 
-def add_up(at: Ints, values: Floats, size: int) -> Floats:
+def add_up(at: Ints, values: NDArray[np.floating[Any]], size: int) -> Floats:
     """Sums of values by position, shape (size,).
 
     >>> add_up(np.array([0, 2, 0]), np.array([1.0, 2.0, 3.0]), 3).tolist()
