@@ -38,7 +38,8 @@ class Option(click.Option):
         lang = lang_of(ctx)
         text = t(self.help or "", lang)
         if self.show_default and self.default is not None:
-            text += t("cli.help_default", lang, value=self.default)
+            value = f"{self.default:g}" if isinstance(self.default, float) else self.default
+            text += t("cli.help_default", lang, value=value)
         if self.required:
             text += t("cli.help_required", lang)
         return record[0], text
@@ -52,6 +53,14 @@ class Command(click.Command):
         show_help = Option(["--help"], is_flag=True, expose_value=False, is_eager=True, callback=_show_help, help="cli.opt_help")
         super().__init__(name, params=[*attributes.pop("params", []), show_help], add_help_option=False, **attributes)
         self.key = key or f"help_{name}"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # click refuses what is too much in English only
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest and not isinstance(self, click.Group):
+            raise click.UsageError(t("cli.usage_extra", lang_of(ctx), name=" ".join(rest)), ctx)
+        return rest
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -75,7 +84,8 @@ class Command(click.Command):
             formatter.write_text(t(f"cli.{self.key}", lang_of(ctx)))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = [record for param in self.get_params(ctx) if (record := param.get_help_record(ctx)) is not None]
+        options = [param for param in self.get_params(ctx) if isinstance(param, Option)]
+        records = [record for param in options if (record := param.get_help_record(ctx)) is not None]
         if records:
             with formatter.section(t("cli.help_options", lang_of(ctx))):
                 formatter.write_dl(records)
@@ -108,11 +118,7 @@ class Group(click.Group, Command):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         lang = lang_of(ctx)
         with formatter.section(t("cli.help_commands", lang)):
-            formatter.write_dl([(name, first_sentence(t(f"cli.{self.short_key(name)}", lang))) for name in self.places])
-
-    def short_key(self, name: str) -> str:
-        """Key of the message that explains a command of this group."""
-        return f"help_{name}"
+            formatter.write_dl([(name, first_sentence(t(f"cli.help_{name}", lang))) for name in self.places])
 
 
 class Root(Group):
@@ -135,12 +141,31 @@ class FileOrVerb(Group):
         super().__init__(name, commands={**verbs, self.FILE: file}, no_args_is_help=True)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.places and args[0] != "--help":
-            args = [self.FILE, *args]
+        if args and args[0] not in self.places:
+            args = ["--help"] if "--help" in args else [self.FILE, *args]
         return super().parse_args(ctx, args)
 
-    def short_key(self, name: str) -> str:
-        return f"help_{self.name}_{name.lower()}"
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        prefix = t("cli.help_usage", lang_of(ctx)) + " "
+        for context in self.forms(ctx):
+            formatter.write_usage(shown_path(context), " ".join(context.command.collect_usage_pieces(context)), prefix)
+            prefix = " " * len(prefix)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        file_form, *verbs = self.forms(ctx)
+        file_form.command.format_options(file_form, formatter)  # type: ignore[attr-defined]
+        with formatter.section(t("cli.help_commands", lang_of(ctx))):
+            formatter.write_dl([(str(verb.info_name), self.short(verb)) for verb in verbs])
+
+    def short(self, form: click.Context) -> str:
+        """What a form does, in a sentence."""
+        return first_sentence(t(f"cli.{cast('Command', form.command).key}", lang_of(form)))
+
+    def forms(self, ctx: click.Context) -> list[click.Context]:
+        """The ways to call it, each as a context: the file form first."""
+        names = [self.FILE, *(name for name in self.places if name != self.FILE)]
+        found = [(name, self.get_command(ctx, name)) for name in names]
+        return [click.Context(command, parent=ctx, info_name=name) for name, command in found if command is not None]
 
 
 def shown_path(context: click.Context) -> str:

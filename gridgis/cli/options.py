@@ -121,7 +121,7 @@ class Crs(click.ParamType[str]):
 
 def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
     """An option; `help` is a message key, by default `cli.opt_<name>`."""
-    longest = max(names, key=len).lstrip("-").replace("-", "_")
+    longest = max((name for name in names if name.startswith("-")), key=len).lstrip("-").replace("-", "_")
     attributes.setdefault("help", f"cli.opt_{longest}")
     return click.option(*names, cls=Option, **attributes)
 
@@ -130,14 +130,17 @@ def command(name: str, *, key: str = "") -> Callable[[Function], Command]:
     """A command whose function gets a `Front` first; adds `--json` and `--lang`."""
 
     def make(function: Function) -> Command:
-        @option("--json", "as_json", is_flag=True, help="cli.opt_json")
-        @option("--lang", metavar="zh|en", expose_value=False, help="cli.opt_lang")
         @click.pass_context
         @functools.wraps(function)
         def run(context: click.Context, /, *, as_json: bool, **values: Any) -> None:
             function(Front(lang_of(context), as_json), **values)
 
-        return click.command(name, cls=Command, key=key)(run)
+        made = click.command(name, cls=Command, key=key)(run)
+        as_json = Option(["--json", "as_json"], is_flag=True, help="cli.opt_json")
+        lang = Option(["--lang"], metavar="zh|en", expose_value=False, help="cli.opt_lang")
+        # what all commands have stands last, before --help
+        made.params[-1:-1] = [as_json, lang]
+        return made
 
     return make
 

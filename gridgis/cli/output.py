@@ -17,7 +17,7 @@ import click
 from gridgis.cli.base import Front
 from gridgis.errors import Cancelled
 from gridgis.progress import Progress
-from gridgis.text import t
+from gridgis.text import catalogue, number, t
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,6 +53,46 @@ def table(title: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], *
         # Text, not str: names from files are shown as they are, brackets are no markup
         made.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
     return made
+
+
+def facts(front: Front, document: Mapping[str, Any]) -> Table:
+    """A document as lines of name and value, for answers that are a handful of numbers."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE, show_header=False)
+    for name, value in flattened(plain(document)):
+        heading = t(f"cli.fact_{name}", front.lang) if f"cli.fact_{name}" in catalogue(front.lang) else name
+        made.add_row(Text(heading), Text(shown(front, value)))
+    return made
+
+
+def flattened(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values of a document, inner names joined by an underscore; lists of documents are left to `--json`.
+
+    >>> list(flattened({"cells": 12, "area_m2": {"min": 5000, "max": 15000}, "rows": [{"a": 1}]}))
+    [('cells', 12), ('area_m2_min', 5000), ('area_m2_max', 15000)]
+    """
+    for key, value in document.items():
+        name = f"{path}_{key}" if path else key
+        if isinstance(value, Mapping):
+            yield from flattened(value, name)
+        elif not (isinstance(value, list) and value and isinstance(value[0], (Mapping, list))):
+            yield name, value
+
+
+def shown(front: Front, value: Any) -> str:
+    """A value of a document as people read it."""
+    if value is None or value == []:
+        return "–"
+    if isinstance(value, bool):
+        return t("general.yes" if value else "general.no", front.lang)
+    if isinstance(value, list):
+        return ", ".join(shown(front, inner) for inner in value)
+    if isinstance(value, (int, float)):
+        return number(value, digits=0 if isinstance(value, int) or abs(value) >= 1000 else 3)
+    return str(value)
 
 
 def note(front: Front, key: str, **values: object) -> None:

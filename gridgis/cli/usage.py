@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
+
 import click
 from click.exceptions import NoArgsIsHelpError
 
@@ -12,10 +15,14 @@ from gridgis.text import Lang, t
 def usage_lines(error: click.ClickException, lang: Lang) -> list[str]:
     """The lines for stderr; a command called with nothing at all gets its whole help."""
     context = error.ctx if isinstance(error, click.UsageError) else None
-    if isinstance(error, NoArgsIsHelpError) and context is not None:
+    if context is not None and (isinstance(error, NoArgsIsHelpError) or _no_command(error, context)):
         return [context.get_help()]
     lines = [] if context is None else [context.get_usage(), t("cli.usage_hint", lang, command=shown_path(context))]
     return [*lines, t("cli.error", lang, message=_what(error, lang))]
+
+
+def _no_command(error: click.ClickException, context: click.Context) -> bool:
+    return type(error) is click.UsageError and isinstance(context.command, click.Group)
 
 
 def _what(error: click.ClickException, lang: Lang) -> str:
@@ -28,15 +35,14 @@ def _what(error: click.ClickException, lang: Lang) -> str:
         return t("cli.usage_bad_value", lang, name=_name(error), reason=error.message)
     if isinstance(error, click.BadOptionUsage):
         return t("cli.usage_option_value", lang, name=error.option_name)
-    command = getattr(error, "command_name", None)
+    context, command = getattr(error, "ctx", None), getattr(error, "command_name", None)
     if command is not None:
-        return _near(t("cli.usage_no_such_command", lang, name=command), getattr(error, "possibilities", None), lang)
-    if isinstance(error, click.UsageError) and error.ctx is not None and error.ctx.args:
-        return t("cli.usage_extra", lang, name=" ".join(error.ctx.args))
+        names = context.command.list_commands(context) if context and isinstance(context.command, click.Group) else []
+        return _near(t("cli.usage_no_such_command", lang, name=command), get_close_matches(command, names), lang)
     return error.format_message()
 
 
-def _near(message: str, names: list[str] | None, lang: Lang) -> str:
+def _near(message: str, names: Sequence[str] | None, lang: Lang) -> str:
     return message + t("cli.usage_near", lang, names=", ".join(names)) if names else message
 
 

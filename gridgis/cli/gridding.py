@@ -1,0 +1,60 @@
+"""`gridgis grid`: unit grids, of a workspace's villages or from a file of areas to a GeoPackage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gridgis.cli.base import FileOrVerb, Front
+from gridgis.cli.options import (
+    Number,
+    OneOf,
+    author_options,
+    command,
+    crs_options,
+    option,
+    output_option,
+    workspace_option,
+)
+from gridgis.cli.output import answer, facts, work
+
+grid = FileOrVerb("grid", verbs={"build": "gridgis.cli.gridding:build"}, file="gridgis.cli.gridding:from_file")
+
+cell_m_option = option("--cell-m", type=Number(above=True), default=100.0, show_default=True)
+cell_code_option = option("--cell-code", type=OneOf(("15", "long")), default="15", show_default=True)
+
+
+@command("build", key="help_grid_build")
+@workspace_option
+@cell_m_option
+@option("--method", type=OneOf(("square", "block")), default="square", show_default=True)
+@cell_code_option
+@author_options
+def build(front: Front, *, workspace: str, cell_m: float, method: str, cell_code: str, who: str, why: str) -> None:
+    """The unit grid of every village and community of a workspace."""
+    import gridgis
+    from gridgis.tasks import gridding
+
+    with gridgis.open_workspace(workspace) as opened, work(front) as progress:
+        report = gridding.build_unit_grids(
+            opened, cell_m=cell_m, code=cell_code, method=method, who=who, why=why, progress=progress
+        )
+    document = report.to_json()
+    answer(front, document, lambda: [facts(front, document)])
+
+
+@command(FileOrVerb.FILE, key="help_grid_file")
+@click.argument("area_file", metavar="AREA_FILE")
+@output_option
+@cell_m_option
+@cell_code_option
+@crs_options
+def from_file(front: Front, *, area_file: str, output: str, cell_code: str, **options: Any) -> None:
+    """The unit grid of a file of areas."""
+    from gridgis.tasks import gridding
+
+    with work(front) as progress:
+        report = gridding.grid_file(area_file, output, code=cell_code, progress=progress, **options)
+    document = report.to_json()
+    answer(front, document, lambda: [facts(front, document)])
