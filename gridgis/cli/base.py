@@ -153,7 +153,7 @@ class FileOrVerb(Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         file_form, *verbs = self.forms(ctx)
-        file_form.command.format_options(file_form, formatter)  # type: ignore[attr-defined]
+        file_form.command.format_options(file_form, formatter)
         with formatter.section(t("cli.help_commands", lang_of(ctx))):
             formatter.write_dl([(str(verb.info_name), self.short(verb)) for verb in verbs])
 

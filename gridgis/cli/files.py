@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gridgis.cli.base import Front
 from gridgis.cli.options import Crs, Day, OneOf, Pair, author_options, command, option, workspace_option
-from gridgis.cli.output import answer, facts, work
+from gridgis.cli.output import answer, facts, table, work
 from gridgis.layers import LAYERS
+from gridgis.text import t
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from gridgis.tasks.importing import ImportPlan
+
+
+# findings shown in a table; all of them are in the JSON, the rejected rows in their report file
+MOST_SHOWN = 20
 
 
 @command("import")
@@ -19,17 +31,67 @@ from gridgis.layers import LAYERS
 @workspace_option
 @option("--layer", "file_layer", metavar="NAME")
 @option("--crs", type=Crs())
-@option("--datum", type=OneOf(("wgs84", "cgcs2000", "gcj02", "bd09")))
+@option("--datum", type=OneOf(("wgs84", "cgcs2000", "gcj02", "bd09")), default="wgs84", show_default=True)
 @option("--x", metavar="COLUMN")
 @option("--y", metavar="COLUMN")
-@option("--map", "mapping", type=Pair(), multiple=True)
+@option("--swap-xy", is_flag=True)
+@option("--map", "pairs", type=Pair(), multiple=True)
+@option("--save-mapping", is_flag=True)
 @option("--time-zone", metavar="NAME", default="Asia/Shanghai", show_default=True)
+@option("--encoding", metavar="NAME")
+@option("--valid-from", type=Day())
 @option("--on-error", type=OneOf(("abort", "skip")), default="abort", show_default=True)
+@option("--report", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @option("--repair", is_flag=True)
 @option("--dry-run", is_flag=True)
 @author_options
-def import_(front: Front, *, layer: str, files: tuple[str, ...], workspace: str, **options: Any) -> None:
-    """Files into a layer."""
+def import_(
+    front: Front,
+    *,
+    layer: str,
+    files: tuple[str, ...],
+    workspace: str,
+    file_layer: str | None,
+    pairs: tuple[tuple[str, str], ...],
+    dry_run: bool,
+    who: str,
+    why: str,
+    **options: Any,
+) -> None:
+    """Files into a layer; exit code 1 if a dry run finds what would keep it out."""
+    import gridgis
+    from gridgis.tasks import importing
+
+    wish = importing.ImportOptions(layer=file_layer, map=dict(pairs), **options)
+    with gridgis.open_workspace(workspace) as opened, work(front) as progress:
+        plan = importing.plan_import(opened, layer, files, options=wish, progress=progress)
+        if dry_run:
+            document = {"dry_run": True, **plan.to_json()}
+        else:
+            report = importing.run_import(opened, plan, who=who, why=why, progress=progress)
+            plan = report.plan
+            document = {"dry_run": False, **report.to_json()}
+    answer(front, document, lambda: import_tables(front, plan, document))
+    if dry_run and not plan.ok:
+        click.get_current_context().exit(1)
+
+
+def import_tables(front: Front, plan: ImportPlan, document: Mapping[str, Any]) -> Sequence[Table | str]:
+    """What was read and written, which column fills which, and what was found."""
+    lang = front.lang
+    names = ("layer", "rows", "ready", "inserted", "updated", "unchanged", "rejected", "report_file", "crs", "unmapped")
+    parts: list[Table | str] = [facts(front, {name: document[name] for name in names if name in document})]
+    headings = [t("cli.column_field", lang), t("cli.column_column", lang)]
+    parts.append(table("", headings, list(plan.mapping.items())))
+    if plan.findings:
+        rows = [(finding.message(lang), finding.remedy(lang)) for finding in plan.findings[:MOST_SHOWN]]
+        parts.append(table("", [t("cli.column_finding", lang), t("cli.column_remedy", lang)], rows))
+        if len(plan.findings) > MOST_SHOWN:
+            parts.append(t("cli.more_findings", lang, count=sum(plan.counts.values()) - MOST_SHOWN))
+    parts += [note.message(lang) for note in plan.notes]
+    if document["dry_run"]:
+        parts.append(t("cli.dry_run", lang))
+    return parts
 
 
 @command("export")

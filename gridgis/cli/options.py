@@ -86,7 +86,7 @@ class OneOf(click.ParamType[str]):
 
 
 class Pair(click.ParamType[tuple[str, str]]):
-    """Two names joined by an equals sign."""
+    """`field=column`; `field==value` gives every row a value, `field=` leaves the field out."""
 
     name = "FIELD=COLUMN"
 
@@ -94,7 +94,7 @@ class Pair(click.ParamType[tuple[str, str]]):
         if isinstance(value, tuple):
             return value
         left, equals, right = str(value).partition("=")
-        if not (left and equals and right):
+        if not (left and equals):
             self.fail(_say(ctx, "cli.value_pair", value=value), param, ctx)
         return left, right
 
