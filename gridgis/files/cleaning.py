@@ -38,7 +38,7 @@ RULES: Final[Mapping[str, Severity]] = MappingProxyType(
         "no_geometry": "error", "no_place": "warning", "zero_place": "warning", "out_of_range": "error",
         "wrong_shape": "error", "invalid_shape": "error", "repaired": "warning",
         # between rows and layers
-        "duplicate": "error", "unknown_area": "error", "unknown_station": "warning", "unknown_parent": "warning",
+        "duplicate": "error", "unknown_area": "error", "unknown_station": "error", "unknown_parent": "warning",
         "outside_area": "error", "reaches_outside": "warning", "far_away": "warning", "overlap": "warning",
         "shifted": "warning", "synthetic": "warning", "made_id": "warning",
     }
@@ -249,7 +249,7 @@ def _with_ids(frame: pd.DataFrame, raw: Raw, layer: Layer) -> tuple[pd.DataFrame
 
 
 def _with_others(frame: pd.DataFrame, raw: pd.DataFrame, unmapped: Sequence[str]) -> pd.DataFrame:
-    taken = {fold(name) for name in frame.columns} | {"geometry", "geom", "rowid", "ogcfid"}
+    taken = {fold(name) for name in frame.columns} | {"geometry", "geom", "rowid", "ogcfid", "extra"}
     others: dict[str, pd.Series] = {}
     for name in unmapped:
         if fold(name) in taken:

@@ -30,7 +30,8 @@ def recognise(
 ) -> ColumnMapping:
     """The mapping of a file's columns to a layer's.
 
-    1. `given` counts first: `{"code": "网格号"}`; a value starting with `=` is a constant: `{"level": "=village"}`.
+    1. `given` counts first: `{"code": "网格号"}`; a value starting with `=` is a constant: `{"level": "=village"}`;
+       `-` or nothing leaves the column out.
     2. Then `saved`, where its columns are in the file.
     3. Then headings: the column's name, then each of `Column.also` in order; an earlier heading of any column wins over a
        later one, and a column of the file is used once.
@@ -47,11 +48,12 @@ def recognise(
     >>> dict(found.fields), found.unmapped
     ({'code': '网格编码', 'name': '名称', 'area_code': '所属村'}, ('电话',))
     """
-    fields, constants = _given(columns, layer, given or {})
+    fields, constants, left_out = _given(columns, layer, given or {})
     by_fold = {fold(name): name for name in reversed(columns)}
     for field, name in (saved or {}).items():
         source = by_fold.get(fold(name))
-        if layer.column(field) and field not in fields and field not in constants and source and source not in fields.values():
+        open_field = layer.column(field) is not None and field not in {*fields, *constants, *left_out}
+        if open_field and source is not None and source not in fields.values():
             fields[field] = source
     wishes = sorted(
         (rank, place, column.name, fold(heading))
@@ -60,7 +62,7 @@ def recognise(
     )
     for _, _, field, heading in wishes:
         source = by_fold.get(heading)
-        if source is not None and field not in fields and field not in constants and source not in fields.values():
+        if source is not None and field not in {*fields, *constants, *left_out} and source not in fields.values():
             fields[field] = source
     order = [column.name for column in layer.columns if column.name in fields]
     used = set(fields.values())
@@ -68,9 +70,10 @@ def recognise(
     return ColumnMapping({field: fields[field] for field in order}, constants, unmapped)
 
 
-def _given(columns: Sequence[str], layer: Layer, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _given(columns: Sequence[str], layer: Layer, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str], set[str]]:
     fields: dict[str, str] = {}
     constants: dict[str, str] = {}
+    left_out: set[str] = set()
     by_fold = {fold(name): name for name in reversed(columns)}
     for field, name in given.items():
         if layer.column(field) is None:
@@ -79,8 +82,11 @@ def _given(columns: Sequence[str], layer: Layer, given: Mapping[str, str]) -> tu
         if name.startswith("="):
             constants[field] = name[1:]
             continue
+        if name in {"", "-"} and name not in columns:
+            left_out.add(field)
+            continue
         source = name if name in columns else by_fold.get(fold(name))
         if source is None:
             raise DataError("files.map_column", field=field, column=name, columns=", ".join(columns))
         fields[field] = source
-    return fields, constants
+    return fields, constants, left_out

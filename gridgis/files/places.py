@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -24,7 +25,7 @@ _PAIRS: Final = (
     ("经度坐标", "纬度坐标", True), ("gpslon", "gpslat", True), ("gpslng", "gpslat", True),
     ("x坐标", "y坐标", False), ("横坐标", "纵坐标", False), ("坐标x", "坐标y", False), ("xcoord", "ycoord", False),
     ("xcoordinate", "ycoordinate", False), ("coordx", "coordy", False), ("pointx", "pointy", False),
-    ("easting", "northing", False), ("x", "y", False), ("lon", "latitude", True), ("centroidlon", "centroidlat", True),
+    ("easting", "northing", False), ("x", "y", False), ("lon", "latitude", True),
 )  # fmt: skip
 _WKT: Final = ("wkt", "geometry", "geom", "thegeom", "几何", "空间坐标", "geometrywkt")
 # Degrees of mainland China as a box: to tell longitude from latitude.
@@ -105,7 +106,7 @@ def _from_columns(raw: Raw, x: str | None, y: str | None) -> Raw:
         return _points(raw, x, y, degrees=False)
     wkt = next((name for name in columns if fold(name) in _WKT), None)
     if wkt is not None and raw.frame[wkt].notna().any():
-        return _from_wkt(raw, wkt)
+        return _from_wkt(_wkt_joined(raw, wkt), wkt)
     pair = coordinate_columns(columns)
     if pair is None:
         return raw
@@ -134,6 +135,17 @@ def _points(raw: Raw, x: str, y: str, *, degrees: bool) -> Raw:
     if degrees or _like_degrees(box):
         return replace(placed, shapes=shapes.set_crs(WGS84)).noting("files.note_wgs84", file=raw.file)
     return placed
+
+
+def _wkt_joined(raw: Raw, column: str) -> Raw:
+    # our own workbooks continue an outline that is too long for a cell in wkt_2, wkt_3, …
+    more = [name for name in raw.frame.columns if re.fullmatch(r"wkt_\d+", str(name))]
+    if not more:
+        return raw
+    text = raw.frame[column].astype("string")
+    for name in sorted(more, key=lambda name: int(str(name)[4:])):
+        text = text + raw.frame[name].astype("string").fillna("")
+    return replace(raw, frame=raw.frame.drop(columns=more).assign(**{column: text.astype(object)}))
 
 
 def _from_wkt(raw: Raw, column: str) -> Raw:
@@ -173,7 +185,7 @@ def _check_plausible(raw: Raw, shapes: gpd.GeoSeries, *, strict: bool) -> None:
     if crs is None or len(boxes) == 0:
         return
     if crs.is_geographic:
-        inside = (np.abs(boxes) <= np.array([360.0, 90.0, 360.0, 90.0])).all(axis=1)
+        inside = np.asarray((np.abs(boxes) <= np.array([360.0, 90.0, 360.0, 90.0])).all(axis=1), dtype=bool)
         if not inside.all():
             _refuse_degrees(raw, shapes, boxes, inside, strict=strict)
             boxes = boxes[inside]
@@ -199,7 +211,7 @@ def _refuse_degrees(
 ) -> None:
     """Numbers that are no degrees: a whole file of them has the wrong CRS, a few are slips in their rows."""
     x, y = boxes[~inside][0, :2]
-    at = {"file": raw.file, "x": _short(x), "y": _short(y), "crs": crs_name(shapes.crs)}
+    at = {"file": raw.file, "x": _short(x), "y": _short(y), "crs": "" if shapes.crs is None else crs_name(shapes.crs)}
     if inside.mean() < _MOST:
         swapped = np.abs(boxes[~inside][:, [1, 0, 3, 2]]) <= np.array([180.0, 90.0, 180.0, 90.0])
         raise CrsError("files.swapped" if swapped.all() else "files.projected_as_degrees", **at)

@@ -56,7 +56,7 @@ def resolve_stations(codes: pd.Series, stations: pd.DataFrame | None, column: st
 
 
 def parents(frame: pd.DataFrame, existing: pd.DataFrame | None, column: str) -> tuple[pd.Series, list[Problem]]:
-    """The parent of each area: the one given if the file or the workspace has it, else the longest known one its code begins with.
+    """The parent of each area: the given one if file or workspace has it, else the longest known one its code starts with.
 
     `frame` has code, level and perhaps parent. A given parent that is nowhere is a warning and left out.
     """

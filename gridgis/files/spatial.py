@@ -201,10 +201,10 @@ def _own_copy(path: Path) -> Iterator[Path]:
 def _is_workspace(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as live:
-            row = live.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'gridgis%'").fetchone()
+            row = live.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('workspace', 'change_log')").fetchone()
     except sqlite3.Error as error:
         raise DataError("files.unreadable", file=path.name) from error
-    return bool(row[0])
+    return bool(row[0] == 2)
 
 
 def _check_whole(path: Path) -> None:

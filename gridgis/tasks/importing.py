@@ -1,0 +1,390 @@
+"""Import files into a layer: read, map, check and preview without writing, then write everything in one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+
+from gridgis import files as filing
+from gridgis.crs import choose_crs, crs_name
+from gridgis.datum import check_datum
+from gridgis.errors import DataError
+from gridgis.files import cleaning, places, repair, rules
+from gridgis.files.cleaning import Problem
+from gridgis.files.limits import DEFAULT, Limits
+from gridgis.files.mapping import ColumnMapping, recognise
+from gridgis.files.raw import Note, Raw
+from gridgis.files.tables import fold
+from gridgis.files.times import check_zone
+from gridgis.layers import LAYERS, Layer
+from gridgis.progress import Progress, silent
+from gridgis.tasks.findings import Finding, Rejected, count, findings_of
+from gridgis.tasks.rejects import write_rejects
+
+if TYPE_CHECKING:
+    from gridgis.store import Workspace
+
+OnError = Literal["abort", "skip"]
+_PREVIEW_ROWS: Final = 50
+_MAPPING_SETTING: Final = "import.mapping."
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How files are read into a layer."""
+
+    layer: str | None = None
+    """Layer or sheet inside the file; None: the only one that fits."""
+    crs: str | None = None
+    """What coordinates are in; None: what the file says, else degrees of WGS 84 if they look like it in a table."""
+    datum: str = "wgs84"
+    """`wgs84`, `cgcs2000`, `gcj02` or `bd09`."""
+    x: str | None = None
+    """Column with the easting or longitude; None: found by its heading."""
+    y: str | None = None
+    """Column with the northing or latitude."""
+    map: Mapping[str, str] = field(default_factory=dict)
+    """Column of the layer → column of the file, or `=value` for every row, or `-` to leave the column out."""
+    time_zone: str = "Asia/Shanghai"
+    """Where clocks showed the times that name no zone."""
+    on_error: OnError = "abort"
+    """`abort`: one bad row keeps everything out; `skip`: bad rows go to a report file."""
+    repair: bool = False
+    """Whether crossing rings are repaired instead of refused."""
+    swap_xy: bool = False
+    """Whether x and y are exchanged in the file."""
+    encoding: str | None = None
+    """Of text files; None: found out."""
+    valid_from: dt.date | None = None
+    """First day the rows are true (areas, grids, stations); None: since records begin."""
+    save_mapping: bool = False
+    """Whether the mapping is kept in the workspace for later files of this layer."""
+    report: Path | None = None
+    """Where bad rows go with `skip`; None: next to the first file, named `<file>.rejected.csv`."""
+    limits: Limits = DEFAULT
+    """How large a file may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import would do; nothing has been written."""
+
+    layer: str
+    files: tuple[Path, ...]
+    options: ImportOptions
+    frame: gpd.GeoDataFrame
+    """The rows that can be imported, index = the layer's key, in the workspace's CRS."""
+    mapping: Mapping[str, str]
+    """Column of the layer → column of the (first) file."""
+    unmapped: tuple[str, ...]
+    """Columns of the files that are nothing the layer has: kept with incidents, else left out."""
+    findings: tuple[Finding, ...]
+    """Errors first; at most 200 of a rule."""
+    counts: Mapping[str, int]
+    """Rows that break each rule, all of them."""
+    notes: tuple[Note, ...]
+    """What the reader did or assumed."""
+    rows: int
+    """Rows read."""
+    rejected: pd.DataFrame
+    """The rows an error keeps out: `file`, `row`, then their columns as in the file."""
+    crs: pyproj.CRS | None
+    """The CRS the rows will be stored in; None if nothing has geometry and the workspace has none yet."""
+    sets_crs: bool
+    """Whether the workspace gets its CRS by this import."""
+    synthetic: bool
+    """Whether the file says its data is synthetic; the workspace will say so too."""
+    revision: int | None
+    """The workspace's revision the checks were made against; None without a workspace."""
+
+    @property
+    def errors(self) -> int:
+        """Rows × rules broken that keep rows out."""
+        return count(self.counts, "error")
+
+    @property
+    def warnings(self) -> int:
+        """Rows × rules that are only told."""
+        return count(self.counts, "warning")
+
+    @property
+    def ok(self) -> bool:
+        """Whether `run_import` would write: no error, or bad rows are to be skipped and some are good."""
+        return self.errors == 0 or (self.options.on_error == "skip" and len(self.frame) > 0)
+
+    @property
+    def preview(self) -> gpd.GeoDataFrame:
+        """The first 50 rows as they would be stored."""
+        return self.frame.head(_PREVIEW_ROWS)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; texts in English."""
+        return {
+            "layer": self.layer, "files": [str(file) for file in self.files], "rows": self.rows, "ready": len(self.frame),
+            "errors": self.errors, "warnings": self.warnings, "mapping": dict(self.mapping), "unmapped": list(self.unmapped),
+            "crs": None if self.crs is None else crs_name(self.crs), "sets_crs": self.sets_crs, "synthetic": self.synthetic,
+            "counts": dict(self.counts), "findings": [finding.to_json() for finding in self.findings],
+            "notes": [note.message("en") for note in self.notes],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did."""
+
+    plan: ImportPlan
+    inserted: int
+    updated: int
+    unchanged: int
+    rejected: int
+    report_file: Path | None
+    """Where the rejected rows stand; None if there are none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; texts in English."""
+        return self.plan.to_json() | {
+            "inserted": self.inserted, "updated": self.updated, "unchanged": self.unchanged, "rejected": self.rejected,
+            "report_file": None if self.report_file is None else str(self.report_file),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file read and cleaned."""
+
+    raw: Raw
+    mapping: ColumnMapping
+    cleaned: cleaning.Cleaned
+    """Its geometry is checked."""
+
+
+def plan_import(
+    ws: Workspace | None,
+    layer: str,
+    files: Sequence[str | Path],
+    *,
+    options: ImportOptions | None = None,
+    progress: Progress = silent,
+) -> ImportPlan:
+    """Read files for a layer, recognise their columns, check every row, and say what an import would do.
+
+    Parameters
+    ----------
+    ws
+        The workspace rows refer to (areas, stations, CRS, saved mappings); None checks the files alone.
+    layer
+        Name of a layer (`gridgis.layers.LAYERS`).
+    files
+        One or more.
+    options
+        How to read them; None: everything as the files say.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or lacks a column the layer needs.
+    CrsError
+        If nothing says what the coordinates are in, or they cannot be in what is said.
+    """
+    wish = options or ImportOptions()
+    target = _layer(layer)
+    check_datum(wish.datum)
+    check_zone(wish.time_zone)
+    if not files:
+        raise DataError("import.no_file")
+    saved = {} if ws is None else saved_mapping(ws, layer)
+    read = [_read(Path(file), target, wish, saved, progress) for file in files]
+    crs, sets_crs = _target_crs(ws, read)
+    frame, shapes = _joined(read, crs)
+    problems = list(_shifted_rows(read))
+    frame, more = _relate(ws, target, frame, shapes, read[0].mapping)
+    problems += more
+    sources = _sources(read)
+    problems += _file_problems(read)
+    found, counts = findings_of(problems, **sources)
+    bad = cleaning.bad_rows(problems, len(frame))
+    rejected = pd.DataFrame({"file": np.array(sources["files"], dtype=object)[bad], "row": np.array(sources["rows"])[bad]})
+    original = pd.concat([part.raw.frame for part in read], ignore_index=True)[bad].reset_index(drop=True)
+    good = gpd.GeoDataFrame(frame[~bad], geometry=np.asarray(shapes)[~bad], crs=crs).set_index(target.key)
+    return ImportPlan(
+        layer=layer, files=tuple(Path(file) for file in files), options=wish, frame=good, mapping=read[0].mapping.fields,
+        unmapped=tuple(dict.fromkeys(name for part in read for name in part.mapping.unmapped)), findings=found, counts=counts,
+        notes=tuple(note for part in read for note in part.raw.notes), rows=len(frame),
+        rejected=pd.concat([rejected, original.drop(columns=["file", "row"], errors="ignore")], axis=1), crs=crs,
+        sets_crs=sets_crs, synthetic=any(_says_synthetic(part.raw) for part in read),
+        revision=None if ws is None else ws.revision,
+    )  # fmt: skip
+
+
+def run_import(
+    ws: Workspace, plan: ImportPlan, *, who: str, why: str = "", at: dt.datetime | None = None, progress: Progress = silent
+) -> ImportReport:
+    """Write a plan's rows in one transaction: new keys are inserted, known ones updated, equal rows left alone.
+
+    If the workspace has changed since the plan was made, the files are read and checked again first. With `on_error="skip"`
+    the rejected rows are written to a report file (CSV, UTF-8 with mark).
+
+    Raises
+    ------
+    Rejected
+        A `DataError`: rows break rules and `on_error` is `abort`, or no row is left; nothing was changed.
+    ConflictError
+        If somebody else is writing for over 5 s.
+    """
+    if plan.revision != ws.revision:
+        plan = plan_import(ws, plan.layer, plan.files, options=plan.options, progress=progress)
+    if not plan.ok:
+        raise Rejected("import.rejected", first=plan.findings[0], errors=plan.errors)
+    report = None
+    if len(plan.rejected):
+        report = plan.options.report or plan.files[0].with_name(plan.files[0].name + ".rejected.csv")
+        write_rejects(report, plan.rejected, plan.findings)
+    reason = why or ", ".join(file.name for file in plan.files)
+    try:
+        with ws.write(who=who, why=reason, at=at) as write:
+            if plan.sets_crs and plan.crs is not None:
+                write.set_crs(plan.crs)
+            if plan.synthetic:
+                write.set_info(synthetic=True)
+            if plan.options.save_mapping:
+                write.set_setting(_MAPPING_SETTING + plan.layer, json.dumps(dict(plan.mapping), ensure_ascii=False))
+            counts = write.upsert(plan.layer, plan.frame, valid_from=plan.options.valid_from)
+    except BaseException:
+        if report is not None:
+            report.unlink(missing_ok=True)
+        raise
+    rejected = len(plan.rejected)
+    return ImportReport(plan, counts.inserted, counts.updated, counts.unchanged, rejected, report)
+
+
+def saved_mapping(ws: Workspace, layer: str) -> dict[str, str]:
+    """The mapping kept for a layer: column of the layer → column of a file; empty if none is kept."""
+    text = ws.settings().get(_MAPPING_SETTING + layer)
+    return {} if not text else {str(name): str(column) for name, column in json.loads(text).items()}
+
+
+def _layer(name: str) -> Layer:
+    if name not in LAYERS:
+        raise DataError("import.unknown_layer", layer=name, known=", ".join(LAYERS))
+    return LAYERS[name]
+
+
+def _read(path: Path, layer: Layer, wish: ImportOptions, saved: Mapping[str, str], progress: Progress) -> _File:
+    raw = filing.read_raw(
+        path, layer=wish.layer, target=layer.name, encoding=wish.encoding, limits=wish.limits, progress=progress
+    )
+    raw = places.place(raw, crs=wish.crs, datum=wish.datum, x=wish.x, y=wish.y, swap_xy=wish.swap_xy, strict=False)
+    if raw.shapes is None and layer.geometry_required:
+        raise DataError("files.no_coordinates", file=raw.file, columns=", ".join(map(str, raw.frame.columns)))
+    if raw.shapes is not None and raw.shapes.crs is None:
+        if raw.shapes.notna().any():
+            raise places.missing_crs(raw)
+        raw = replace(raw, shapes=None)
+    mapping = recognise([str(name) for name in raw.frame.columns], layer, given=wish.map, saved=saved)
+    problems: tuple[Problem, ...] = ()
+    if raw.shapes is not None:
+        checked = repair.check_shapes(raw.shapes, layer, repair=wish.repair)
+        raw, problems = replace(raw, shapes=checked.shapes), checked.problems
+    cleaned = cleaning.clean(raw, layer, mapping, time_zone=wish.time_zone)
+    return _File(raw, mapping, replace(cleaned, problems=(*cleaned.problems, *problems)))
+
+
+def _target_crs(ws: Workspace | None, read: Sequence[_File]) -> tuple[pyproj.CRS | None, bool]:
+    if ws is not None and ws.info.crs is not None:
+        return ws.info.crs, False
+    placed = [part.raw.shapes for part in read if part.raw.shapes is not None and part.raw.shapes.notna().any()]
+    return (choose_crs(*placed), ws is not None) if placed else (None, False)
+
+
+def _joined(read: Sequence[_File], crs: pyproj.CRS | None) -> tuple[pd.DataFrame, gpd.GeoSeries]:
+    frame = pd.concat([part.cleaned.frame for part in read], ignore_index=True)
+    values = []
+    for part in read:
+        shapes = part.raw.shapes
+        if shapes is None or crs is None:
+            values.append(np.full(len(part.cleaned.frame), None, dtype=object))
+        else:
+            values.append(np.asarray(shapes.to_crs(crs), dtype=object))
+    return frame, gpd.GeoSeries(np.concatenate(values), index=frame.index, crs=crs)
+
+
+def _shifted_rows(read: Sequence[_File]) -> list[Problem]:
+    """The problems of each file, their rows counted through all files."""
+    problems, start = [], 0
+    for part in read:
+        for found in part.cleaned.problems:
+            extra = dict(found.extra) | ({} if len(found.rows) else {"file": part.raw.file})
+            problems.append(replace(found, rows=found.rows + start, extra=extra))
+        start += len(part.cleaned.frame)
+    return problems
+
+
+def _relate(
+    ws: Workspace | None, layer: Layer, frame: pd.DataFrame, shapes: gpd.GeoSeries, mapping: ColumnMapping
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """The frame with references resolved, and what rows are to each other and to the workspace."""
+
+    def heading(column: str) -> str:
+        return mapping.fields.get(column, column)
+
+    problems = rules.duplicates(frame[layer.key], heading(layer.key))
+    existing = None if ws is None else ws.read("areas", columns=["name", "level"])
+    if layer.name == "areas":
+        parent, more = rules.parents(frame, existing, heading("parent"))
+        return frame.assign(parent=parent), problems + more + rules.far_away(shapes, existing)
+    if ws is None or existing is None:
+        return frame, problems
+    own = frame["area_code"] if "area_code" in frame.columns else None
+    if own is not None:
+        own, more = rules.resolve_areas(own, existing, heading("area_code"))
+        frame, problems = frame.assign(area_code=own), problems + more
+    if layer.name == "grids" and "station" in frame.columns:
+        stations = ws.read("stations", columns=["name"])
+        station, more = rules.resolve_stations(frame["station"], stations, heading("station"))
+        frame, problems = frame.assign(station=station), problems + more
+    problems += rules.far_away(shapes, existing) + rules.shifted(shapes, own, existing)
+    if layer.shape == "polygon" and own is not None:
+        problems += rules.inside_areas(shapes, own, existing)
+    if layer.name == "grids":
+        problems += _overlaps(ws, frame, shapes)
+    return frame, problems
+
+
+def _overlaps(ws: Workspace, frame: pd.DataFrame, shapes: gpd.GeoSeries) -> list[Problem]:
+    state = frame["state"].fillna("valid") if "state" in frame.columns else pd.Series("valid", index=frame.index)
+    kept = ws.read("grids", columns=["state"])
+    kept = kept[~kept.index.isin(frame["code"].dropna()) & (kept["state"].fillna("valid") == "valid")]
+    others = gpd.GeoSeries(kept.geometry[kept.geometry.notna()], crs=shapes.crs)
+    return rules.overlapping(shapes, frame["code"], (state == "valid").to_numpy(dtype=bool), others)
+
+
+def _sources(read: Sequence[_File]) -> dict[str, Any]:
+    return {
+        "files": [part.raw.file for part in read for _ in range(len(part.raw.frame))],
+        "rows": [row for part in read for row in part.raw.frame.index.tolist()],
+        "numbered": [part.raw.numbered for part in read for _ in range(len(part.raw.frame))],
+    }
+
+
+def _file_problems(read: Sequence[_File]) -> list[Problem]:
+    return [
+        Problem("synthetic", np.array([], dtype=np.int64), "", (), {"file": part.raw.file})
+        for part in read
+        if _says_synthetic(part.raw)
+    ]
+
+
+def _says_synthetic(raw: Raw) -> bool:
+    column = next((name for name in raw.frame.columns if fold(name) in {"synthetic", "虚构", "示例数据"}), None)
+    if column is None:
+        return False
+    return bool(raw.frame[column].astype("string").str.casefold().isin(["true", "1", "yes", "是", "1.0"]).any())
