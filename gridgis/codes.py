@@ -119,19 +119,28 @@ def level_of(codes: pd.Series[str]) -> pd.Series[str]:
     return pd.Series(levels, index=codes.index, name="level", dtype="object")
 
 
-def cell_codes(area_codes: NDArray[np.object_], area: NDArray[np.int64], *, scheme: CellCode = "15") -> NDArray[np.object_]:
+def cell_codes(
+    area_codes: NDArray[np.object_],
+    area: NDArray[np.int64],
+    *,
+    scheme: CellCode = "15",
+    names: NDArray[np.object_] | None = None,
+) -> NDArray[np.object_]:
     """Codes of cells: the code of each cell's area, then its number among that area's cells.
 
     Parameters
     ----------
     area_codes
-        Shape (k,), text, unique.
+        Shape (k,), text, unique. The 9 or 6 digits of a town or county are filled with zeros to 12, as in the statistical
+        code, unless the scheme is `"plain"`.
     area
         Shape (n,): position in `area_codes` of every cell's area; cells of an area are numbered 1, 2, … as they stand.
     scheme
         `"15"`: 12 digits and three more, at most 999 cells in an area. `"long"`: 12 digits and as many more as the
         largest area needs, three at least. `"plain"`: the area's code whatever it is, and as many digits as the largest
         area needs, six at least.
+    names
+        Shape (k,): what messages call the areas; their codes if not given.
 
     Returns
     -------
@@ -141,26 +150,35 @@ def cell_codes(area_codes: NDArray[np.object_], area: NDArray[np.int64], *, sche
     Raises
     ------
     DataError
-        If a code is not 12 digits (`"15"`, `"long"`), or an area has more than 999 cells (`"15"`); it names them.
+        If a code is not digits as said (`"15"`, `"long"`), or an area has more than 999 cells (`"15"`); it names them.
 
     Examples
     --------
     >>> codes = np.array(["420703102201", "420703102202"], dtype=object)
     >>> cell_codes(codes, np.array([0, 1, 0])).tolist()
     ['420703102201001', '420703102202001', '420703102201002']
+    >>> cell_codes(np.array(["420703102"], dtype=object), np.array([0])).tolist()
+    ['420703102000001']
     >>> cell_codes(np.array([""], dtype=object), np.array([0, 0]), scheme="plain").tolist()
     ['000001', '000002']
     """
+    called = area_codes if names is None else names
+    prefixes = area_codes
     if scheme != "plain":
-        bad = malformed(pd.Series(area_codes, dtype="object"), level="village").to_numpy()
+        levels = level_of(pd.Series(area_codes, dtype="object"))
+        bad = ~levels.isin(["county", "town", "village"]).to_numpy()
         if bad.any():
-            raise DataError("codes.not_twelve", codes=listed(area_codes[bad]))
+            raise DataError("codes.not_twelve", codes=listed(called[bad]))
+        prefixes = np.array([code.ljust(VILLAGE_DIGITS, "0") for code in area_codes], dtype=object)
+        values, times = np.unique(prefixes.astype(str), return_counts=True)
+        if (times > 1).any():
+            raise DataError("codes.duplicate", code=str(values[times > 1][0]), count=int(times.max()))
     counts = np.bincount(area, minlength=len(area_codes))
     largest = int(counts.max(initial=0))
     if scheme == "15" and largest > LARGEST_SEQUENCE:
         many = np.flatnonzero(counts > LARGEST_SEQUENCE)
         many = many[np.argsort(-counts[many], kind="stable")]
-        pairs = np.array([f"{area_codes[i]} ({counts[i]})" for i in many], dtype=object)
+        pairs = np.array([f"{called[i]}: {counts[i]:,}" for i in many], dtype=object)
         raise DataError("codes.too_many", areas=listed(pairs), number=len(many), limit=LARGEST_SEQUENCE)
     width = max(_SHORTEST_PLAIN if scheme == "plain" else CELL_DIGITS - VILLAGE_DIGITS, len(str(largest)))
     order = np.argsort(area, kind="stable")
@@ -168,14 +186,14 @@ def cell_codes(area_codes: NDArray[np.object_], area: NDArray[np.int64], *, sche
     sequence = np.empty(len(area), dtype=np.int64)
     sequence[order] = np.arange(len(area)) - first[area[order]]
     digits = np.array([f"{number:0{width}}" for number in range(1, largest + 1)], dtype=object)
-    return np.asarray(area_codes[area] + digits[sequence], dtype=object)
+    return np.asarray(prefixes[area] + digits[sequence], dtype=object)
 
 
 def listed(values: NDArray[np.object_] | NDArray[np.str_], *, most: int = 5) -> str:
     """Values for a message: the first few, and how many more there are.
 
     >>> listed(np.array(["a", "b", "c"]), most=2)
-    'a, b … (+1)'
+    'a; b … (+1)'
     """
-    shown = ", ".join(str(value) for value in values[:most])
+    shown = "; ".join(str(value) for value in values[:most])
     return shown if len(values) <= most else f"{shown} … (+{len(values) - most})"

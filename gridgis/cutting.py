@@ -178,8 +178,8 @@ def _wrong(parts: Shapes, owner: Ints, whole: Ints, cut_owner: Ints, cut_shapes:
     """Polygons one of whose pieces is invalid, or whose pieces have not their area together."""
     number = int(owner.max(initial=-1)) + 1
     asked = np.bincount(owner, weights=shapely.area(parts), minlength=number)
-    given = np.bincount(cut_owner, weights=shapely.area(cut_shapes), minlength=number)
-    given += np.bincount(whole[:, 0], minlength=number) * float(lattice.cell_m**2)
+    given = np.bincount(whole[:, 0], minlength=number) * float(lattice.cell_m**2)
+    given = given + np.bincount(cut_owner, weights=shapely.area(cut_shapes), minlength=number)
     broken = np.bincount(cut_owner[~shapely.is_valid(cut_shapes)], minlength=number) > 0
     return np.flatnonzero(broken | (abs(asked - given) > _LOST_M2 + _LOST_SHARE * asked))
 

@@ -53,7 +53,7 @@ def join_small(pieces: Pieces, lattice: Lattice) -> Ints:
     >>> join_small(cut(np.array([shapely.box(0, 0, 230, 100)]), lattice), lattice).tolist()
     [0, 1, 1]
     """
-    whole = np.equal(pieces.shape, None)
+    whole = shapely.is_missing(pieces.shape)
     area = np.full(len(pieces), float(lattice.cell_m**2))
     area[~whole] = shapely.area(pieces.shape[~whole])
     small = area < SMALL * lattice.cell_m**2 - _SAME_M2
@@ -69,7 +69,7 @@ def shapes_of(pieces: Pieces, lattice: Lattice) -> Shapes:
     >>> shapely.area(shapes_of(cut(np.array([shapely.box(0, 0, 130, 100)]), lattice), lattice)).tolist()
     [10000.0, 3000.0]
     """
-    whole = np.equal(pieces.shape, None)
+    whole = shapely.is_missing(pieces.shape)
     shapes = pieces.shape.copy()
     shapes[whole] = lattice.boxes(pieces.row[whole], pieces.column[whole])
     return shapes
@@ -91,7 +91,8 @@ def union_groups(shapes: Shapes, group: Ints) -> Shapes:
     >>> [shape and shape.area for shape in union_groups(squares, np.array([0, 0, 2]))]
     [2.0, None, 1.0]
     """
-    result = np.where(group == np.arange(len(group)), shapes, None)
+    result = shapes.copy()
+    result[group != np.arange(len(group))] = None
     size = np.bincount(group, minlength=len(group))
     order = np.argsort(group, kind="stable")
     order = order[size[group[order]] > 1]
@@ -99,10 +100,10 @@ def union_groups(shapes: Shapes, group: Ints) -> Shapes:
     for number in np.unique(sizes):
         members = order[sizes == number].reshape(-1, number)
         united = np.asarray(shapely.coverage_union_all(shapes[members], axis=1), dtype=object)
-        odd = shapely.get_type_id(united) != 3
+        odd = shapely.get_type_id(united) != int(shapely.GeometryType.POLYGON)
         united[odd] = [shapely.union_all(shapes[row]) for row in members[odd]]
         result[group[members[:, 0]]] = united
-    return result
+    return np.asarray(result, dtype=object)
 
 
 def _borders(pieces: Pieces, small: NDArray[np.bool_], lattice: Lattice) -> tuple[Ints, Ints, Floats]:
@@ -131,35 +132,38 @@ def _join(area: Floats, small: NDArray[np.bool_], left: Ints, right: Ints, lengt
     size = {at: float(area[at]) for at in joined}
     borders: dict[int, dict[int, float]] = {int(at): {} for at in np.flatnonzero(small)}
     for a, b, metres in zip(left.tolist(), right.tolist(), length.tolist(), strict=True):
-        if a in borders:
-            borders[a][b] = metres
-        if b in borders:
-            borders[b][a] = metres
+        for one, other in ((a, b), (b, a)):
+            if one in borders:
+                borders[one][other] = metres
     queue = [(size[at], at) for at in borders]
     heapq.heapify(queue)
     while queue:
         mine, at = heapq.heappop(queue)
         if joined[at] != at or mine != size[at]:
             continue  # joined another, or grew, since it was queued
-        shared: dict[int, float] = {}
-        for other, metres in borders[at].items():
-            root = _root(joined, other)
-            if root != at:
-                shared[root] = shared.get(root, 0.0) + metres
+        shared = _shared(joined, borders[at], at)
         if not shared:
             continue
         best = min(shared, key=lambda root: (size[root] + mine > LARGE * cell_m2 + _SAME_M2, -shared[root], root))
         joined[at] = best
         size[best] += mine
         if best in borders:
-            for root, metres in shared.items():
-                borders[best][root] = borders[best].get(root, 0.0) + metres
+            borders[best] = _shared(joined, borders[best], best, shared)
             if size[best] < SMALL * cell_m2 - _SAME_M2:
                 heapq.heappush(queue, (size[best], best))
     group = np.arange(len(area))
-    for at in joined:
-        group[at] = _root(joined, at)
+    group[list(joined)] = [_root(joined, at) for at in joined]
     return group
+
+
+def _shared(joined: dict[int, int], borders: dict[int, float], at: int, more: dict[int, float] | None = None) -> dict[int, float]:
+    """Metres of border with what each neighbour has become; what `at` itself has become is no neighbour."""
+    shared: dict[int, float] = {}
+    for other, metres in (*borders.items(), *(more or {}).items()):
+        root = _root(joined, other)
+        if root != at:
+            shared[root] = shared.get(root, 0.0) + metres
+    return shared
 
 
 def _root(joined: dict[int, int], at: int) -> int:
