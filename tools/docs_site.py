@@ -65,7 +65,7 @@ def main() -> int:
         shutil.copytree(ROOT / "docs" / "images", SITE / "docs" / "images")
     for line in broken:
         print(f"no such page: {line}", file=sys.stderr)
-    print(f"{len(sources)} pages in {SITE.relative_to(ROOT)}/, open {SITE.relative_to(ROOT)}/index.html")
+    print(f"{len(sources)} pages in {SITE.name}/, open {SITE.name}/index.html")
     return 1 if broken else 0
 
 

@@ -14,7 +14,7 @@ from typing import Final, cast
 import click
 
 from gridgis.cli import root
-from gridgis.cli.base import FileOrVerb, Front, Group, shown_path
+from gridgis.cli.base import Command, FileOrVerb, Front, Group, Option, shown_path
 from gridgis.layers import LAYERS, Column, Layer
 from gridgis.text import LANGS, Lang, t
 
@@ -105,21 +105,16 @@ def walk(parent: click.Context) -> Iterator[click.Context]:
 
 def command_section(context: click.Context, lang: Lang) -> str:
     """One command: how it is written, what it does, its options."""
-    command = context.command
+    command = cast("Command", context.command)
     words = WORDS[lang]
     usage = " ".join(command.collect_usage_pieces(context))
     title = " ".join([shown_path(context), *(["FILE"] if context.info_name == FileOrVerb.FILE else [])])
-    rows = [
-        f"| `{cell(names)}` | {cell(meaning)} |"
-        for param in command.get_params(context)
-        if (record := param.get_help_record(context)) is not None
-        for names, meaning in [record]
-    ]
-    key = getattr(command, "key", "")
+    records = [*command.records(context, click.Argument), *command.records(context, Option)]
+    rows = [f"| `{cell(names)}` | {cell(meaning)} |" for names, meaning in records]
     lines = [
         f"## {title}\n",
         f"`{shown_path(context)} {usage}`\n",
-        t(f"cli.{key}", lang) + "\n",
+        t(f"cli.{command.key}", lang) + "\n",
         f"| {words['option']} | {words['meaning']} |\n|---|---|",
         *rows,
     ]

@@ -84,11 +84,17 @@ class Command(click.Command):
             formatter.write_text(t(f"cli.{self.key}", lang_of(ctx)))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        options = [param for param in self.get_params(ctx) if isinstance(param, Option)]
-        records = [record for param in options if (record := param.get_help_record(ctx)) is not None]
-        if records:
-            with formatter.section(t("cli.help_options", lang_of(ctx))):
-                formatter.write_dl(records)
+        for heading, kind in (("cli.help_arguments", click.Argument), ("cli.help_options", Option)):
+            if records := self.records(ctx, kind):
+                with formatter.section(t(heading, lang_of(ctx))):
+                    formatter.write_dl(records)
+
+    def records(self, ctx: click.Context, kind: type[click.Parameter]) -> list[tuple[str, str]]:
+        """How each parameter of a kind is written and what it means."""
+        params = [param for param in self.get_params(ctx) if isinstance(param, kind)]
+        if kind is click.Argument:
+            return [(param.make_metavar(ctx), t(f"cli.arg_{param.name}", lang_of(ctx))) for param in params]
+        return [record for param in params if (record := param.get_help_record(ctx)) is not None]
 
 
 class Group(click.Group, Command):
