@@ -1,0 +1,1 @@
+"""The web app's pages: widgets, one call, what came out; no rule and no formula lives here."""
