@@ -1,0 +1,68 @@
+"""The bench's table: rows are checked, growth is computed, a missed bar is seen."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import __main__ as harness
+from bench.table import checked, growth, table
+
+ROW = {
+    "work": "cut cells",
+    "us_s": 0.5,
+    "peer": "overlay",
+    "peer_s": 3.0,
+    "ratio": 6.0,
+    "bar": "≥ 5",
+    "memory_mb": 90,
+    "ok": True,
+}
+
+
+def text(made: object) -> str:
+    console = Console(width=180, record=True, file=io.StringIO())
+    console.print(made)
+    return console.export_text()
+
+
+def test_a_row_shows_its_numbers_and_a_missed_bar_stands_out() -> None:
+    shown = text(table(checked([ROW, {"work": "write", "us_s": 21.0, "ok": False}], "grids")))
+    assert "0.500" in shown
+    assert "6.0" in shown
+    assert "NO" in shown
+
+
+@pytest.mark.parametrize("row", [{"work": "w", "ok": True}, {**ROW, "colour": "red"}])
+def test_a_row_with_a_gap_or_a_word_too_much_is_refused(row: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"bench\.grids"):
+        checked([row], "grids")
+
+
+def test_growth_is_the_exponent_between_smallest_and_largest() -> None:
+    # ten times the size in a hundred times the time is quadratic
+    rows = [{"work": "w", "size": size, "us_s": seconds} for size, seconds in ((1000, 1.0), (10, 1e-4), (100, 1e-2))]
+    made = growth(rows)
+    assert made is not None
+    assert "2.00" in text(made)
+    assert growth([{"work": "w", "size": 10, "us_s": 1.0}]) is None
+
+
+def test_one_broken_or_missed_benchmark_fails_the_run_and_the_others_still_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness, "ARTIFACTS", tmp_path)
+    for rows, broken, code in (
+        ([ROW], [], 0),
+        ([ROW], ["store"], 1),
+        ([{**ROW, "ok": False}], [], 1),
+        ([{**ROW, "ok": None}], [], 0),
+    ):
+        monkeypatch.setattr(harness, "run_all", lambda names, *, quick, r=rows, b=broken: (checked(r, "grids"), b))
+        assert harness.main([]) == code
+        kept = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+        assert kept["rows"][0]["work"] == "cut cells"
