@@ -129,12 +129,19 @@ def trace(before: Ints, start: int, *, stop: Bools | None = None) -> Ints:
 
 
 def balance(
-    efforts: Floats, targets: Floats, *, sizes: Floats | None = None, start: Floats | None = None, rounds: int = 60
+    efforts: Floats,
+    targets: Floats,
+    *,
+    seeds: Ints | None = None,
+    sizes: Floats | None = None,
+    start: Floats | None = None,
+    rounds: int = 60,
 ) -> tuple[Ints, Floats]:
     """Which of k seeds each cell belongs to, so that the territories have the target sizes, and the seeds' head starts.
 
     A cell goes to the seed of the least effort minus the seed's head start; head starts grow where a territory is too
-    small. Territories are connected, since a way of least effort never leaves its own. A NaN target keeps its start at 0.
+    small; with `seeds`, never so far that one seed could take another's own place. Territories are connected, since a way
+    of least effort never leaves its own. A NaN target's head start stays as it is.
 
     Parameters
     ----------
@@ -142,6 +149,8 @@ def balance(
         Least effort from each seed to each cell, shape (k, cells), metres.
     targets
         Size of each territory, shape (k,).
+    seeds
+        The seeds' cells, shape (k,); without them a territory may vanish.
     sizes
         What each cell adds to a size; one if not given.
     start
@@ -154,6 +163,7 @@ def balance(
     label: Ints = np.argmin(efforts - begin[:, None], axis=0)
     best, best_begin, error, gain = label, begin, np.inf, 1.0
     side = np.sqrt(np.where(free, targets, 1.0))
+    between = _LEAD * efforts[:, seeds] if seeds is not None else None
     for _ in range(rounds):
         size = np.bincount(label, weights=sizes, minlength=len(targets)).astype(float)
         miss = np.where(free, targets - size, 0.0)
@@ -162,12 +172,15 @@ def balance(
         else:
             gain = max(gain * 0.9, 0.25)
         begin = begin + gain * _STRIDE_M * miss / (2 * side)
+        if between is not None:
+            begin = (begin[:, None] + between).min(axis=0)  # now no two differ by more than `between`
         label = np.argmin(efforts - begin[:, None], axis=0)
     return best, best_begin
 
 
 # Metres of head start per missing cell and cell of the territory's half side: about what moves a border by one cell.
 _STRIDE_M = 30.0
+_LEAD = 0.5
 
 
 def calm(label: Ints, *, cells: int = 5) -> Ints:

@@ -61,7 +61,7 @@ class Buildings:
         self.village.append(village)
 
 
-def sites(rng: np.random.Generator, ground: Terrain, village: Ints, seats: Floats, roads: Bools) -> Sites:
+def sites(rng: np.random.Generator, ground: Terrain, village: Ints, seats: Floats, roads: Bools, estate: Floats) -> Sites:
     """Where the hamlets lie: one at every seat, the others in their village near a road, on low and even ground.
 
     Every site keeps clear of its village's border, of the water, and of every other by more than `APART_M` between walls.
@@ -71,7 +71,6 @@ def sites(rng: np.random.Generator, ground: Terrain, village: Ints, seats: Float
     road = ndimage.distance_transform_edt(~roads) * CANVAS.cell_m
     liking = np.exp2(-np.abs(road - 120) / 160) + 0.2
     liking = liking / (1 + (np.maximum(ground.height - 38, 0) / 12) ** 2 + (ground.slope / 0.08) ** 2)
-    estate = estate_site(seats)
     out: list[tuple[int, float, float, float, int]] = []
     estate_radius = 0.5 * float(np.hypot(_TOWERS[0] * _TOWER_PITCH_M[0], _TOWERS[1] * _TOWER_PITCH_M[1]))
     taken = [(estate[0], estate[1], estate_radius)]
@@ -124,7 +123,7 @@ def add_farmsteads(rng: np.random.Generator, ground: Terrain, grid: Ints, networ
     border = _away_from_borders(grid)
     shore = ndimage.distance_transform_edt(~ground.lake) * CANVAS.cell_m
     road = ndimage.distance_transform_edt(~network.cells) * CANVAS.cell_m
-    good = (grid >= 0) & (border > 45) & (shore > 40) & (ground.height < 130)
+    good = (grid >= 0) & (border > 40) & (shore > 30) & (ground.height < 130)
     cells = np.flatnonzero(good.ravel())
     dislike = road.ravel()[cells] / 400 + ground.height.ravel()[cells] / 60
     cells = cells[np.argsort(dislike + rng.random(len(cells)), kind="stable")]
@@ -139,7 +138,7 @@ def add_farmsteads(rng: np.random.Generator, ground: Terrain, grid: Ints, networ
         if wanted[number] <= 0:
             continue
         place = CANVAS.point_of(np.array([cell]))[0]
-        if ((homes - place) ** 2).sum(axis=1).min() < (APART_M + 42) ** 2:
+        if ((homes - place) ** 2).sum(axis=1).min() < (APART_M + 30) ** 2:
             continue
         shape = _rectangles(place[None], np.array([[12.0, 9.5]]), float(rng.random() - 0.5))[0]
         if len(obstacles.query(shape, predicate="intersects")):
@@ -227,10 +226,11 @@ def estate_cells(centre: Floats) -> Bools:
     return np.asarray((np.abs(xs - centre[0]) < half[0]) & (np.abs(ys - centre[1]) < half[1]))
 
 
-def estate_site(seats: Floats) -> Floats:
-    """Centre of the estate's towers, south of its committee's seat."""
+def estate_site(ground: Terrain, village: Ints) -> Floats:
+    """Centre of the estate's towers: where its community has most room, away from borders and water."""
     number = next(number for number, spec in enumerate(plan.VILLAGES) if spec.code == plan.ESTATE)
-    centre: Floats = seats[number] + np.array([-60.0, -430.0])
+    room = np.where(village == number, _away_from_borders(np.where(ground.lake, -2, village)), 0.0)
+    centre: Floats = CANVAS.point_of(np.array([int(np.argmax(room))]))[0]
     return centre
 
 

@@ -86,11 +86,11 @@ def _make(rng: np.random.Generator) -> _Town:
     terrain = ground.terrain(rng)
     seats = territory.village_seats(rng, terrain)
     village = territory.village_cells(rng, terrain, seats)
-    estate = hamlets.estate_site(seats)
+    estate = hamlets.estate_site(terrain, village)
     effort = roads.road_effort(rng, terrain)
     around = effort + 60 * hamlets.estate_cells(estate)
     network = roads.main_roads(around, seats)
-    sites = hamlets.sites(rng, terrain, village, seats, network.cells)
+    sites = hamlets.sites(rng, terrain, village, seats, network.cells, estate)
     roads.add_lanes(network, around, sites.centre)
     roads.add_estate(network, around, hamlets.estate_streets(estate), hamlets.estate_gate(estate))
     buildings = hamlets.build(rng, terrain, sites, network)
@@ -108,7 +108,7 @@ def _built_up(buildings: hamlets.Buildings) -> Bools:
     middle = _centres(buildings.shape)
     cells = np.zeros(CANVAS.shape, dtype=bool)
     cells.ravel()[CANVAS.cell_of(middle[:, 0], middle[:, 1])] = True
-    return np.asarray(ndimage.distance_transform_edt(~cells) * CANVAS.cell_m < 45)
+    return np.asarray(ndimage.distance_transform_edt(~cells) * CANVAS.cell_m <= 60)
 
 
 def _centres(shapes: list[shapely.Polygon]) -> Floats:

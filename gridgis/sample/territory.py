@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
 
 from gridgis.sample import plan
 from gridgis.sample.canvas import Bools, Canvas, Floats, Ints, balance, calm, effort_graph, noise, ways
@@ -11,6 +13,7 @@ from gridgis.sample.terrain import CANVAS, KM, Terrain, at_km
 
 _REACH_M = 9000.0  # effort after which a village gives up; several times its radius
 _GHOSTS = 22
+_APART_M = 200.0  # from a grid's seed, or the block of houses it lies in, to the next seed
 
 
 def village_seats(rng: np.random.Generator, ground: Terrain) -> Floats:
@@ -81,21 +84,42 @@ def grid_cells(rng: np.random.Generator, ground: Terrain, village: Ints, homes: 
     first = 0
     for number, spec in enumerate(plan.VILLAGES):
         own = np.flatnonzero(village.ravel() == number)
-        weight = np.where(ground.lake.ravel()[own], 0.0, 1.0) + 3.0 * homes.ravel()[own]
-        dry = weight > 0
+        dry = ~ground.lake.ravel()[own]
+        weight = 1 + 1.5 * homes.ravel()[own]
         seeds = np.flatnonzero(dry)[_centres(CANVAS, own[dry], weight[dry], blocks.ravel()[own[dry]], spec.grids)]
         inner = graph[own][:, own]
-        efforts = np.stack([ways(inner, np.array([seed]))[0] for seed in seeds])
-        share = np.full(spec.grids, weight.sum() / spec.grids)
-        part, _ = balance(efforts, share, sizes=weight, rounds=80)
+        points = CANVAS.point_of(own)
+        efforts = _efforts(inner, seeds)
+        share = np.full(spec.grids, dry.sum() / spec.grids)
+        for _ in range(8):  # Lloyd again, now in the measure of effort: every seed moves to the middle of its land
+            part = np.where(dry, np.argmin(efforts, axis=0), -1)
+            lands = [np.flatnonzero(part == k) for k in range(spec.grids)]
+            far = np.where(dry & (weight == 1), efforts.min(axis=0), -1)
+            starved = int(np.argmin([len(land) for land in lands]))
+            seeds = np.array([_middle(points, land, weight) if len(land) else seeds[k] for k, land in enumerate(lands)])
+            if len(lands[starved]) < 0.3 * share[starved]:
+                seeds[starved] = int(np.argmax(far))  # hemmed in: it starts again where nobody is near
+            efforts = _efforts(inner, seeds)
+        part, _ = balance(efforts, share, seeds=seeds, sizes=dry.astype(float), rounds=40)
         out.ravel()[own] = first + part
         first += spec.grids
     return out
 
 
+def _efforts(graph: csr_matrix, seeds: Ints) -> Floats:
+    return np.stack([ways(graph, np.array([seed]))[0] for seed in seeds])
+
+
+def _middle(points: Floats, cells: Ints, weight: Floats) -> int:
+    # the cell nearest the weighted mean of the cells
+    mass = weight[cells]
+    mean = (points[cells] * mass[:, None]).sum(axis=0) / mass.sum()
+    return int(cells[np.argmin(((points[cells] - mean) ** 2).sum(axis=1))])
+
+
 def _centres(canvas: Canvas, cells: Ints, weight: Floats, block: Ints, count: int) -> Ints:
     # Lloyd's k-means on the cells, started with the farthest-first walk: compact beats of like weight. Two seeds in one
-    # block of houses would share it between them: the second one moves out
+    # block of houses would share it between them: the second one moves away
     points = canvas.point_of(cells)
     chosen = [int(np.argmin(points[:, 0]))]
     gap = ((points - points[chosen[0]]) ** 2).sum(axis=1)
@@ -112,7 +136,7 @@ def _centres(canvas: Canvas, cells: Ints, weight: Floats, block: Ints, count: in
     for place in centre:
         away = np.where(free, ((points - place) ** 2).sum(axis=1), np.inf)
         seeds.append(int(np.argmin(away)))
-        free[seeds[-1]] = False
-        if block[seeds[-1]]:
-            free &= block != block[seeds[-1]]
+        taken = points[block == block[seeds[-1]]] if block[seeds[-1]] else points[seeds[-1:]]
+        gap, _ = cKDTree(taken).query(points)
+        free &= gap > _APART_M
     return np.array(seeds, dtype=np.int64)
