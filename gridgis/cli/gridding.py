@@ -8,8 +8,8 @@ import click
 
 from gridgis.cli.base import FileOrVerb, Front
 from gridgis.cli.options import (
-    Number,
     OneOf,
+    Whole,
     author_options,
     command,
     crs_options,
@@ -21,7 +21,7 @@ from gridgis.cli.output import answer, facts, work
 
 grid = FileOrVerb("grid", verbs={"build": "gridgis.cli.gridding:build"}, file="gridgis.cli.gridding:from_file")
 
-cell_m_option = option("--cell-m", type=Number(above=True), default=100.0, show_default=True)
+cell_m_option = option("--cell-m", type=Whole(least=1, most=100_000), default=100, show_default=True)
 cell_code_option = option("--cell-code", type=OneOf(("15", "long")), default="15", show_default=True)
 
 
@@ -31,7 +31,7 @@ cell_code_option = option("--cell-code", type=OneOf(("15", "long")), default="15
 @option("--method", type=OneOf(("square", "block")), default="square", show_default=True)
 @cell_code_option
 @author_options
-def build(front: Front, *, workspace: str, cell_m: float, method: str, cell_code: str, who: str, why: str) -> None:
+def build(front: Front, *, workspace: str, cell_m: int, method: str, cell_code: str, who: str, why: str) -> None:
     """The unit grid of every village and community of a workspace."""
     import gridgis
     from gridgis.tasks import gridding
@@ -49,12 +49,13 @@ def build(front: Front, *, workspace: str, cell_m: float, method: str, cell_code
 @output_option
 @cell_m_option
 @cell_code_option
+@option("--layer", metavar="NAME")
 @crs_options
-def from_file(front: Front, *, area_file: str, output: str, cell_code: str, **options: Any) -> None:
+def from_file(front: Front, *, area_file: str, output: str, cell_code: str, work_crs: str | None, **options: Any) -> None:
     """The unit grid of a file of areas."""
     from gridgis.tasks import gridding
 
     with work(front) as progress:
-        report = gridding.grid_file(area_file, output, code=cell_code, progress=progress, **options)
+        report = gridding.grid_file(area_file, output, code=cell_code, to_crs=work_crs, progress=progress, **options)
     document = report.to_json()
     answer(front, document, lambda: [facts(front, document)])

@@ -63,8 +63,9 @@ def facts(front: Front, document: Mapping[str, Any]) -> Table:
 
     made = Table(box=box.SIMPLE, show_header=False)
     for name, value in flattened(plain(document)):
-        heading = t(f"cli.fact_{name}", front.lang) if f"cli.fact_{name}" in catalogue(front.lang) else name
-        made.add_row(Text(heading), Text(shown(front, value)))
+        # details without a name for people are left to --json
+        if (key := f"cli.fact_{name}") in catalogue(front.lang):
+            made.add_row(Text(t(key, front.lang)), Text(shown(front, value)))
     return made
 
 
