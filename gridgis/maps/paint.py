@@ -1,0 +1,151 @@
+"""Shapes painted into a picture: the server's tiles of dense layers, pictures for reports, overlays in files."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from gridgis.maps.compact import AREA, HOLE, POINT, Rings
+from gridgis.maps.source import Box, Drawn, Index, Source
+from gridgis.maps.style import Style, rgb
+from gridgis.maps.world import Floats
+
+Pixels = NDArray[np.uint8]
+
+# A shape up to so many pixels wide and high is painted as its box: nobody sees the difference
+SMALL_PX: Final = 8.0
+# Boxes up to so many pixels are dots without outline
+_DOT_PX: Final = 2.5
+_FINE: Final = 2  # shapes are painted at twice the size and averaged: smooth edges without a drawing library
+_READABLE: Final = 60_000
+_TRIANGLE: Final = 6  # numbers in the shortest ring worth filling
+
+
+def paint_source(source: Source, box: Box, size: tuple[int, int]) -> Image.Image:
+    """A layer as a picture of a world box, transparent where there is nothing.
+
+    Parameters
+    ----------
+    source
+        The layer.
+    box
+        World box u0, v0, u1, v1.
+    size
+        Width and height in pixels.
+    """
+    index, style = source.index, source.style
+    rows = index.within(box)
+    image = Image.new("RGBA", size, (0, 0, 0, 0))
+    if len(rows) == 0:
+        return image
+    scale = size[0] / (box[2] - box[0])
+    spread = np.maximum(index.boxes[rows, 2] - index.boxes[rows, 0], index.boxes[rows, 3] - index.boxes[rows, 1]) * scale
+    large = spread > SMALL_PX
+    if large.any() and len(rows) <= _READABLE:
+        image.alpha_composite(paint_shapes(source.drawn(box), style, box, size))
+        return image
+    return paint_boxes(Index(index.boxes[rows], index.classes[rows]), style, box, size)
+
+
+def paint_boxes(index: Index, style: Style, box: Box, size: tuple[int, int]) -> Image.Image:
+    """Small shapes as their boxes: filled, with an outline where there is room for one."""
+    width, height = size
+    scale = np.array([width / (box[2] - box[0]), height / (box[3] - box[1])] * 2)
+    px = (index.boxes - np.array([box[0], box[1]] * 2)) * scale
+    canvas = np.zeros((height, width, 4), dtype=np.uint8)
+    table = _fill_table(style)
+    wide = np.maximum(px[:, 2] - px[:, 0], px[:, 3] - px[:, 1])
+    dots = wide <= _DOT_PX
+    _scatter(canvas, px[dots], table[index.classes[dots]])
+    if dots.all():
+        return Image.fromarray(canvas, "RGBA")
+    image = Image.fromarray(canvas, "RGBA")
+    pen = ImageDraw.Draw(image)
+    outline = (*rgb(style.line), round(255 * min(0.5, 0.12 * float(np.median(wide[~dots]))))) if style.width else None
+    fills = [tuple(int(part) for part in colour) for colour in table]
+    corners = np.rint(px[~dots]).astype(int).tolist()
+    for (x0, y0, x1, y1), number in zip(corners, index.classes[~dots].tolist(), strict=True):
+        pen.rectangle((x0, y0, max(x1, x0), max(y1, y0)), fill=fills[number], outline=outline)
+    return image
+
+
+def paint_shapes(drawn: Drawn, style: Style, box: Box, size: tuple[int, int], *, fine: int = _FINE) -> Image.Image:
+    """Shapes with smooth edges: fills, then outlines, then points."""
+    big = (size[0] * fine, size[1] * fine)
+    image = Image.new("RGBA", big, (0, 0, 0, 0))
+    pen = ImageDraw.Draw(image)
+    flat = drawn.flat
+    x = (flat.u - box[0]) * (big[0] / (box[2] - box[0]))
+    y = (flat.v - box[1]) * (big[1] / (box[3] - box[1]))
+    table = [tuple(int(part) for part in colour) for colour in _fill_table(style)]
+    line = (*rgb(style.line), 255)
+    xy = np.stack([x, y], axis=1)
+    paths = [xy[a:b].ravel().tolist() for a, b in zip(flat.start[:-1], flat.start[1:], strict=True)]
+    owners = flat.shape.tolist()
+    kinds = flat.kind.tolist()
+    if style.opacity > 0:
+        for ring in _filling_order(flat):
+            if len(paths[ring]) >= _TRIANGLE:
+                fill = table[drawn.classes[owners[ring]]] if kinds[ring] == AREA else (0, 0, 0, 0)
+                pen.polygon(paths[ring], fill=fill)
+    stroke = max(1, round(style.width * fine))
+    for ring, path in enumerate(paths):
+        if kinds[ring] != POINT and style.width > 0 and len(path) >= 4:
+            pen.line(path, fill=line, width=stroke, joint="curve" if stroke > 2 else None)
+    for ring, path in enumerate(paths):
+        if kinds[ring] == POINT:
+            _dot(pen, path, style.radius * fine, (*table[drawn.classes[owners[ring]]][:3], 255))
+    return image.reduce(fine) if fine > 1 else image
+
+
+def png(image: Image.Image) -> bytes:
+    """An image as PNG, with a palette where that loses nothing."""
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=4)
+    return out.getvalue()
+
+
+def _dot(pen: ImageDraw.ImageDraw, path: list[float], radius: float, fill: tuple[int, ...]) -> None:
+    x, y = path[0], path[1]
+    if x != x or y != y:
+        return
+    halo = radius + max(1.0, radius / 4)
+    pen.ellipse((x - halo, y - halo, x + halo, y + halo), fill=(255, 255, 255, 230))
+    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
+
+
+def _filling_order(flat: Rings) -> list[int]:
+    """Area rings in the order they are filled: shapes with holes first, so that a hole wipes out nothing of another."""
+    area = np.isin(flat.kind, (AREA, HOLE))
+    pierced = np.isin(flat.shape, flat.shape[flat.kind == HOLE])
+    return [*np.flatnonzero(area & pierced).tolist(), *np.flatnonzero(area & ~pierced).tolist()]
+
+
+def _scatter(canvas: Pixels, px: Floats, colours: Pixels) -> None:
+    """Fill every pixel whose centre a box covers, one pixel at least."""
+    height, width = canvas.shape[:2]
+    left, top = np.floor(px[:, 0] + 0.5).astype(np.int64), np.floor(px[:, 1] + 0.5).astype(np.int64)
+    right = np.maximum(np.floor(px[:, 2] - 0.5).astype(np.int64), left)
+    bottom = np.maximum(np.floor(px[:, 3] - 0.5).astype(np.int64), top)
+    flat = canvas.reshape(-1, 4).view(np.uint32).ravel()
+    packed = np.ascontiguousarray(colours).view(np.uint32).ravel()
+    for dx in range(int((right - left).max(initial=-1)) + 1):
+        for dy in range(int((bottom - top).max(initial=-1)) + 1):
+            x, y = left + dx, top + dy
+            good = (x <= right) & (y <= bottom) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            flat[y[good] * width + x[good]] = packed[good]
+
+
+def _fill_table(style: Style) -> Pixels:
+    """RGBA per class number, shape (256, 4)."""
+    table = np.zeros((256, 4), dtype=np.uint8)
+    alpha = round(255 * style.opacity)
+    table[:, :3] = rgb(style.colour_of(255))
+    table[:, 3] = alpha
+    for number in range(len(style.colours)):
+        table[number, :3] = rgb(style.colour_of(number))
+    return table

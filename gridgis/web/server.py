@@ -1,0 +1,69 @@
+"""The web app as one server: Streamlit's pages and our own routes in one process, bound to this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+import uvicorn
+from streamlit import config
+
+from gridgis.web import component
+from gridgis.web.routes import routes
+
+ENTRY: Final = Path(__file__).resolve().parent.parent / "pages" / "main.py"
+
+# What holds wherever the app is started from; looks are the pages' own business
+OPTIONS: Final[Mapping[str, Any]] = {
+    "browser.gatherUsageStats": False,
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "server.runOnSave": False,
+    "server.enableCORS": True,
+    "server.enableXsrfProtection": True,
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "global.developmentMode": False,
+}
+
+
+def make_app(url: str) -> st.App:
+    """The app for one workspace: pages under `/`, tiles, popups and downloads under `/gridgis/`.
+
+    Parameters
+    ----------
+    url
+        A GeoPackage's path or a `postgresql://` address; the pages find it in `GRIDGIS_WORKSPACE`.
+    """
+    os.environ["GRIDGIS_WORKSPACE"] = url
+    if config._main_script_path is None:
+        config._main_script_path = str(ENTRY)
+    for name, value in OPTIONS.items():
+        config.set_option(name, value)
+    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
+    prefix = f"/{base}" if base else ""
+    component.serving(prefix)
+    return st.App(ENTRY, routes=routes(url, prefix=prefix))
+
+
+def serve(url: str, *, host: str = "127.0.0.1", port: int = 8501) -> None:
+    """Serve the app until stopped.
+
+    Parameters
+    ----------
+    url
+        The workspace.
+    host
+        Address to bind to; only this machine unless told otherwise.
+    port
+        Port to bind to.
+    """
+    app = make_app(url)
+    config.set_option("server.address", host)
+    config.set_option("server.port", port)
+    uvicorn.run(
+        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
+    )
