@@ -16,7 +16,7 @@ from gridgis.files.cleaning import Problem
 from gridgis.files.values import Bools
 
 # Of a grid's ground, the share that may lie outside its area before it is told, and before it is refused.
-_OUTSIDE_TOLD: Final = 0.01
+_OUTSIDE_TOLD: Final = 0.001
 _OUTSIDE_REFUSED: Final = 0.5
 _LEAST_M2: Final = 1.0
 # A shift is suspected when it leaves less than half of what is outside inside, and at least this many or this share.
@@ -75,7 +75,7 @@ def parents(frame: pd.DataFrame, existing: pd.DataFrame | None, column: str) -> 
 
 
 def inside_areas(shapes: gpd.GeoSeries, codes: pd.Series, areas: gpd.GeoDataFrame | None) -> list[Problem]:
-    """Polygons outside the area their row names: by over half an error, by over 1 % and 1 m² a warning with the square metres."""
+    """Polygons outside the area their row names: over half of them is an error, over 0.1 % and 1 m² a warning."""
     if areas is None or areas.empty:
         return []
     own = _own_areas(codes, areas)

@@ -262,7 +262,7 @@ def _wkt_in_cells(table: pd.DataFrame) -> pd.DataFrame:
     text = table["wkt"].astype("string")
     longest = int(text.str.len().max()) if text.notna().any() else 0
     pieces = {
-        "wkt" if start == 0 else f"wkt_{start // _CELL + 1}": text.str.slice(start, start + _CELL).replace("", pd.NA)
+        "wkt" if start == 0 else f"wkt_{start // _CELL + 1}": text.str.slice(start, start + _CELL).replace({"": pd.NA})
         for start in range(0, max(longest, 1), _CELL)
     }
     return pd.concat([table.drop(columns="wkt"), pd.DataFrame(pieces)], axis=1)
