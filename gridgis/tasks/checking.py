@@ -177,7 +177,7 @@ def _required(view: View) -> Iterator[CheckFinding]:
 def _known_word(view: View) -> Iterator[CheckFinding]:
     for layer, frame in view.layers():
         for column in layer.columns:
-            allowed = column.values  # noqa: PD011  (a field of ours, no array)
+            allowed = column.values
             if allowed and column.name in frame.columns:
                 bad = frame[column.name].notna() & ~frame[column.name].isin(allowed)
                 for at in np.flatnonzero(bad).tolist():
