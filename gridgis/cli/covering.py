@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -16,12 +16,14 @@ from gridgis.text import day, number, percent, t
 if TYPE_CHECKING:
     from rich.table import Table
 
-MEASURES = ("area", "population", "households", "natural_villages", "grids", "stations", "officers")
+    from gridgis.coverage import Measure
+    from gridgis.tasks.covering import CoverageReport, ZoneReport
+    from gridgis.zones import By
 
 
 @command("coverage")
 @option("-w", "--workspace", metavar="WORKSPACE", envvar="GRIDGIS_WORKSPACE")
-@option("--by", type=OneOf(("area", "station", "batch")))
+@option("--by", type=OneOf(("area", "town", "village", "station", "batch")))
 @option("--as-of", type=Day())
 @option("--total", metavar="FILE", type=click.Path())
 @option("--covered", metavar="FILE", type=click.Path())
@@ -35,35 +37,25 @@ def coverage(
     as_of: dt.date | None,
     total: str | None,
     covered: str | None,
-    **files: str | None,
+    population: str | None,
+    **systems: str | None,
 ) -> None:
     """Coverage of a workspace, or of the two files `total` and `covered`."""
+    from gridgis.tasks import covering
+
     if total is None and covered is None:
-        refuse(front, "cli.usage_files_only", files)
-        document = of_workspace(front, workspace or DEFAULT_WORKSPACE, by=by, as_of=as_of)
+        import gridgis
+
+        refuse(front, "cli.usage_files_only", systems)
+        with gridgis.open_workspace(workspace or DEFAULT_WORKSPACE) as opened, work(front) as progress:
+            report = covering.coverage(opened, by=cast("By | None", by), as_of=as_of, raster=population, progress=progress)
     else:
         if total is None or covered is None or given("workspace"):
             raise click.UsageError(t("cli.usage_two_ways", front.lang), click.get_current_context())
         refuse(front, "cli.usage_workspace_only", {"by": by, "as_of": as_of})
-        document = of_files(front, total, covered, **files)
-    answer(front, document, lambda: tables(front, document))
-
-
-def of_workspace(front: Front, workspace: str, *, by: str | None, as_of: dt.date | None) -> Mapping[str, Any]:
-    """The contract's JSON for a workspace."""
-    import gridgis
-    from gridgis.tasks import covering
-
-    with gridgis.open_workspace(workspace) as opened, work(front) as progress:
-        return covering.coverage(opened, by=by, as_of=as_of, progress=progress).to_json()
-
-
-def of_files(front: Front, total: str, covered: str, **options: str | None) -> Mapping[str, Any]:
-    """The contract's JSON for two files."""
-    from gridgis.tasks import covering
-
-    with work(front):
-        return covering.coverage_files(total, covered, **options).to_json()
+        with work(front) as progress:
+            report = covering.coverage_files(total, covered, population=population, progress=progress, **systems)
+    answer(front, report.to_json(), lambda: tables(front, report))
 
 
 def given(name: str) -> bool:
@@ -79,54 +71,51 @@ def refuse(front: Front, key: str, options: Mapping[str, object]) -> None:
             raise click.UsageError(message, click.get_current_context())
 
 
-def tables(front: Front, document: Mapping[str, Any]) -> Sequence[Table | str]:
-    """The figures for people: the whole, then the parts."""
+def tables(front: Front, report: CoverageReport) -> Sequence[Table | str]:
+    """The figures for people: the whole, the parts, and what was noticed."""
     lang = front.lang
-    as_of = dt.date.fromisoformat(document["as_of"]) if document.get("as_of") else None
-    title = t("cli.coverage_title", lang, name=document["area"]["name"] or "–", date=day(as_of, lang))
-    parts: list[Table | str] = [whole(front, title, document["measures"])]
-    if document.get("by"):
-        parts.append(by_part(front, document["by"]))
-    if document.get("synthetic"):
+    if report.as_of is None:
+        title = t("cli.coverage_of_files", lang)
+    else:
+        title = t("cli.coverage_title", lang, name=report.area.name or "–", date=day(report.as_of, lang))
+    parts: list[Table | str] = [whole(front, title, report.measures)]
+    if report.by:
+        parts.append(by_part(front, report.by))
+    parts += [note.message(lang) for note in report.notes]
+    if report.synthetic:
         parts.append(t("general.synthetic", lang))
     return parts
 
 
-def whole(front: Front, title: str, measures: Mapping[str, Any]) -> Table:
+def whole(front: Front, title: str, measures: Mapping[str, Measure]) -> Table:
     """One row per measure: how much of how much, the percentage, the source or why there is none."""
     lang = front.lang
     rows = []
-    for name in MEASURES:
-        measure = measures.get(name) or {}
-        remarks = [t(measure[key], lang) for key in ("source_key", "reason_key") if measure.get(key)]
+    for name, measure in measures.items():
+        remarks = [t(key, lang) for key in (measure.source, measure.reason) if key is not None]
         rows.append((t(f"cli.measure_{name}", lang), *numbers(measure), t("cli.join", lang).join(remarks)))
     headings = [t(f"cli.column_{name}", lang) for name in ("measure", "covered", "total", "percent", "source")]
     return table(title, headings, rows, numbers=[1, 2, 3])
 
 
-def by_part(front: Front, parts: Sequence[Mapping[str, Any]]) -> Table:
-    """One row per part: its percentage of area and people, its grids."""
+def by_part(front: Front, parts: Sequence[ZoneReport]) -> Table:
+    """One row per part: its share of area and people, its natural villages and grids."""
     lang = front.lang
     rows = []
     for part in parts:
-        measures = part["measures"]
-        shares = [numbers(measures.get(name) or {})[2] for name in ("area", "population")]
-        counts = ["/".join(numbers(measures.get(name) or {})[:2]) for name in ("natural_villages", "grids")]
-        rows.append((part["code"], part["name"], *shares, *counts))
+        shares = [numbers(part.measures[name])[2] for name in ("area", "population")]
+        counts = ["/".join(numbers(part.measures[name])[:2]) for name in ("natural_villages", "grids")]
+        rows.append((part.code, part.name, *shares, *counts))
     headings = [t(f"cli.column_{name}", lang) for name in ("code", "name")]
     headings += [t(f"cli.measure_{name}", lang) for name in ("area", "population", "natural_villages", "grids")]
     return table("", headings, rows, numbers=[2, 3, 4, 5])
 
 
-def numbers(measure: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Covered, total and percentage as shown; square kilometres where square metres are too many to read."""
-    covered, total = measure.get("covered"), measure.get("total")
-    share = measure.get("share")
-    if share is None and measure.get("percent") is not None:
-        share = measure["percent"] / 100
-    if measure.get("unit") == "m2":
-        return square_km(covered), square_km(total), percent(share)
-    return number(covered), number(total), percent(share)
+def numbers(measure: Measure) -> tuple[str, str, str]:
+    """Covered, total and share as shown; areas in square kilometres."""
+    if measure.unit == "m2":
+        return square_km(measure.covered), square_km(measure.total), percent(measure.share)
+    return number(measure.covered), number(measure.total), percent(measure.share)
 
 
 def square_km(area_m2: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from gridgis.cli.options import (
 )
 from gridgis.cli.output import answer, facts, work
 
+if TYPE_CHECKING:
+    from gridgis.codes import CellCode
+
 grid = FileOrVerb("grid", verbs={"build": "gridgis.cli.gridding:build"}, file="gridgis.cli.gridding:from_file")
 
 cell_m_option = option("--cell-m", type=Whole(least=1, most=100_000), default=100, show_default=True)
@@ -31,7 +34,7 @@ cell_code_option = option("--cell-code", type=OneOf(("15", "long")), default="15
 @option("--method", type=OneOf(("square", "block")), default="square", show_default=True)
 @cell_code_option
 @author_options
-def build(front: Front, *, workspace: str, cell_m: int, method: str, cell_code: str, who: str, why: str) -> None:
+def build(front: Front, *, workspace: str, cell_m: int, method: str, cell_code: CellCode, who: str, why: str) -> None:
     """The unit grid of every village and community of a workspace."""
     import gridgis
     from gridgis.tasks import gridding
@@ -51,11 +54,11 @@ def build(front: Front, *, workspace: str, cell_m: int, method: str, cell_code: 
 @cell_code_option
 @option("--layer", metavar="NAME")
 @crs_options
-def from_file(front: Front, *, area_file: str, output: str, cell_code: str, work_crs: str | None, **options: Any) -> None:
+def from_file(front: Front, *, area_file: str, output: str, cell_code: CellCode, **options: Any) -> None:
     """The unit grid of a file of areas."""
     from gridgis.tasks import gridding
 
     with work(front) as progress:
-        report = gridding.grid_file(area_file, output, code=cell_code, to_crs=work_crs, progress=progress, **options)
+        report = gridding.grid_file(area_file, output, code=cell_code, progress=progress, **options)
     document = report.to_json()
     answer(front, document, lambda: [facts(front, document)])

@@ -10,12 +10,13 @@ import click
 from gridgis.cli.base import Front
 from gridgis.cli.options import Crs, command, option, workspace_option
 from gridgis.cli.output import answer, table, work
-from gridgis.text import t
+from gridgis.text import number, t
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from gridgis.store import Workspace
+    from gridgis.tasks.checking import CheckReport
 
 
 @command("init")
@@ -63,10 +64,25 @@ def check(front: Front, *, workspace: str) -> None:
 
     with gridgis.open_workspace(workspace) as opened, work(front) as progress:
         report = checking.check(opened, progress=progress)
-    document = report.to_json()
-    answer(front, document, list)
-    if report.findings:
+    answer(front, report.to_json(), lambda: check_tables(front, report))
+    if not report.ok:
         click.get_current_context().exit(1)
+
+
+def check_tables(front: Front, report: CheckReport) -> Sequence[Table | str]:
+    """What is broken and what to do; or that nothing is, and what was looked at."""
+    lang = front.lang
+    looked = t("cli.check_looked", lang, rules=len(report.counts), rows=number(sum(report.rows.values())))
+    if report.ok:
+        return [t("cli.check_ok", lang), looked]
+    headings = [t(f"cli.column_{name}", lang) for name in ("finding", "place", "remedy")]
+    rows = [(found.message(lang), place_of(found.place), found.remedy(lang)) for found in report.findings]
+    return [table(t("cli.check_broken", lang, count=sum(report.counts.values())), headings, rows), looked]
+
+
+def place_of(place: tuple[float, float] | None) -> str | None:
+    """Longitude and latitude, fit to be pasted into a map's search."""
+    return None if place is None else f"{place[0]:.6f}, {place[1]:.6f}"
 
 
 def described(workspace: Workspace) -> dict[str, object]:
