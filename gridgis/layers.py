@@ -55,10 +55,14 @@ class Layer:
 LEVELS: Final = ("county", "town", "village")
 GRID_STATES: Final = ("draft", "valid", "void")
 
-_CODE = ("编码", "编号", "代码", "区划代码", "code", "id", "gridcode", "行政区划代码", "统计用区划代码")
-_NAME = ("名称", "名字", "name", "title")
-_POPULATION = Column("population", "float", also=("人口", "人口数", "常住人口", "总人口", "人数", "居民数", "pop", "residents"))
-_HOUSEHOLDS = Column("households", "float", also=("户数", "总户数", "住户", "住户数", "households", "hh"))
+_CODE = ("编码", "编号", "代码", "区划代码", "行政区划代码", "统计用区划代码", "gridcode", "序号编码", "id")
+_NAME = ("名称", "名字", "title")
+_POPULATION = Column(
+    "population",
+    "float",
+    also=("人口", "人口数", "常住人口", "总人口", "人数", "总人数", "居民数", "户籍人口", "pop", "residents"),
+)
+_HOUSEHOLDS = Column("households", "float", also=("户数", "总户数", "住户", "住户数", "家庭户数", "hh"))
 _OPENED = Column(
     "opened_on", "date", also=("启用日期", "开通日期", "运行日期", "启用时间", "开通时间", "成立日期", "opened", "open_date")
 )
@@ -67,19 +71,36 @@ _AREA_CODE = Column(
     "area_code",
     "code",
     True,
-    also=("所属区划", "所属村", "所属社区", "村代码", "社区代码", "区域编码", "所属区域", "village_code"),
+    also=(
+        "所属区划",
+        "所属村",
+        "所属社区",
+        "所属村社区",
+        "所属行政村",
+        "村代码",
+        "社区代码",
+        "区域编码",
+        "所属区域",
+        "行政村",
+        "村社区",
+        "village_code",
+        "区划代码",
+    ),
 )
-_KIND = Column("kind", also=("类型", "类别", "种类", "type", "fclass", "building", "highway"))
+_KIND = Column("kind", also=("类型", "类别", "种类", "fclass", "building", "highway", "type"))
 _ID = Column("id", "code", also=("编号", "编码", "id", "osm_id", "objectid", "fid"))
 
 _ALL: Final = (
     Layer(
         "areas", "polygon", "code",
         (
-            Column("code", "code", True, also=_CODE),
-            Column("name", "text", True, also=(*_NAME, "村名", "社区名称", "行政区", "村委会", "区划名称")),
+            Column("code", "code", True, also=("villcode", "towncode", "countycode", *_CODE)),
+            Column(
+                "name", "text", True,
+                also=(*_NAME, "村名", "社区名称", "行政区", "村委会", "区划名称", "villname", "townname", "countyname"),
+            ),
             Column("level", "text", True, also=("级别", "层级", "level"), values=LEVELS),
-            Column("parent", "code", also=("上级", "上级编码", "上级代码", "parentcode")),
+            Column("parent", "code", also=("上级", "上级编码", "上级代码", "上级区划", "所属乡镇", "乡镇代码", "parentcode")),
             _POPULATION, _HOUSEHOLDS, _KIND,
         ),
         history=True,
@@ -91,7 +112,7 @@ _ALL: Final = (
             Column("name", "text", True, also=("网格名称", *_NAME)),
             _AREA_CODE,
             Column("station", "code", also=("网格站", "网格管理站", "所属网格站", "站点编码")),
-            Column("officer", "text", also=("网格员", "网格员姓名", "责任人", "officer")),
+            Column("officer", "text", also=("网格员", "网格员姓名", "网格长", "责任人")),
             _BATCH, _OPENED, _POPULATION, _HOUSEHOLDS,
             Column("state", "text", also=("状态", "state"), values=GRID_STATES),
         ),
@@ -139,8 +160,14 @@ _ALL: Final = (
         "incidents", "point", "id",
         (
             Column("id", "code", True, also=("案件编号", "事件编号", "工单号", *_ID.also)),
-            Column("occurred_at", "time", True, also=("发生时间", "上报时间", "时间", "日期", "date", "time", "datetime")),
-            Column("category", also=("事件类型", "类别", "类型", "category", "type", "crime_type")),
+            Column(
+                "occurred_at", "time", True,
+                also=(
+                    "发生时间", "案发时间", "上报时间", "受理时间", "立案时间", "报警时间", "时间", "日期",
+                    "date", "time", "datetime", "月份", "month",
+                ),
+            ),
+            Column("category", also=("事件类型", "事件类别", "案件类型", "类别", "类型", "type", "crime_type", "primary_type")),
             Column("source", also=("来源", "source")),
             Column("description", also=("描述", "内容", "事件描述", "description")),
         ),

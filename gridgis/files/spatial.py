@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyogrio
@@ -151,14 +150,15 @@ def _features(
 
 
 def _osm_part(frame: gpd.GeoDataFrame, target: str | None) -> tuple[gpd.GeoDataFrame, int]:
-    wanted = np.zeros(len(frame), dtype=bool)
     tags = _OSM.get(target or "", ("", ()))[1]
+    kind = pd.Series(None, index=frame.index, dtype=object)
     for tag in tags:
         name, _, value = tag.partition("=")
         if name in frame.columns:
-            wanted |= (frame[name] == value) if value else frame[name].notna()
+            here = (frame[name] == value) if value else frame[name].notna()
+            kind = kind.where(kind.notna() | ~here, frame[name])
     if tags:
-        frame = frame[wanted]
+        frame = frame.assign(kind=kind)[kind.notna()]
     broken = frame.geometry.isna() | frame.geometry.is_empty
     frame = frame[~broken]
     if {"osm_id", "osm_way_id"} <= set(frame.columns):
