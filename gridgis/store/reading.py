@@ -1,0 +1,217 @@
+"""Reading layers: statements by date, box and values, and their rows as a frame."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyproj
+import shapely
+import sqlalchemy as sa
+
+from gridgis.errors import DataError, WorkspaceError
+from gridgis.layers import LAYERS, Kind, Layer
+from gridgis.store.backend import CHUNK, Backend, Bounds, WorkspaceInfo
+from gridgis.store.migrations import HEAD
+from gridgis.store.schema import LATEST, PAST, WORKSPACE
+from gridgis.store.values import column_series
+
+Where = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the `workspace` table said when a transaction began."""
+
+    info: WorkspaceInfo
+    """The public part."""
+    srs_id: int
+    """The number of the workspace's system in the store."""
+    revision: int
+    """Number of the last committed write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which rows and columns of a layer to read."""
+
+    layer: Layer
+    """The layer."""
+    as_of: dt.date | None = None
+    """The day the rows are valid on; None for the latest rows."""
+    bbox: Bounds | None = None
+    """The box the rows' own boxes meet (west, south, east, north in the workspace's system)."""
+    columns: Sequence[str] | None = None
+    """Columns wanted beside key and geometry; None for all."""
+    where: Where = field(default_factory=dict)
+    """Value, or list of values, by column."""
+    geometry: bool = True
+    """Whether to read geometry."""
+
+
+def layer_named(name: str) -> Layer:
+    """The layer of that name; `DataError` if there is none.
+
+    >>> layer_named("grids").key
+    'code'
+    """
+    if name not in LAYERS:
+        raise DataError("store.unknown_layer", layer=name, layers=", ".join(LAYERS))
+    return LAYERS[name]
+
+
+def kinds_of(layer: Layer) -> dict[str, Kind]:
+    """Kind of every column of a layer's table, history columns included, in the order frames show them."""
+    kinds: dict[str, Kind] = {column.name: column.kind for column in layer.columns}
+    if layer.history:
+        kinds |= {"valid_from": "date", "valid_to": "date", "version": "int"}
+    return kinds
+
+
+def load_state(backend: Backend, connection: sa.Connection) -> State:
+    """The workspace's own row."""
+    row = connection.execute(sa.select(WORKSPACE)).mappings().first()
+    if row is None:
+        raise WorkspaceError("store.not_gridgis", place=backend.label)
+    crs = _parse_crs(row["crs"]) if row["crs"] else None
+    info = WorkspaceInfo(backend.label, backend.kind, row["name"], crs, bool(row["synthetic"]), int(HEAD))
+    return State(info, int(row["srs_id"]), int(row["revision"]))
+
+
+def read_frame(backend: Backend, connection: sa.Connection, state: State, query: Query) -> gpd.GeoDataFrame:
+    """The rows a query names, indexed by key."""
+    columns, geometry, extra = fetch(backend, connection, state, query)
+    return _assemble(query, columns, geometry, extra, state.info.crs)
+
+
+def fetch(
+    backend: Backend, connection: sa.Connection, state: State, query: Query
+) -> tuple[dict[str, list[Any]], npt.NDArray[Any], list[Any]]:
+    """The rows a query names as Python values: columns by name, shapes, and the extra columns' JSON."""
+    kinds = kinds_of(query.layer)
+    names = _table_columns(query, kinds)
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    shapes: list[npt.NDArray[Any]] = []
+    extra: list[Any] = []
+    for table in _tables(query):
+        selected: list[sa.ColumnElement[Any]] = [table.c[name] for name in names]
+        selected += [table.c.extra]
+        if query.geometry:
+            selected.append(backend.geometry_column(table))
+        statement = sa.select(*selected).where(*conditions(backend, state, query, table)).order_by(table.c.fid)
+        result = connection.execution_options(stream_results=True).execute(statement)
+        for rows in result.partitions(CHUNK):
+            values = list(zip(*rows, strict=True))
+            keep: npt.NDArray[np.bool_] | None = None
+            if query.geometry:
+                found = backend.decode_geometry(values[-1])
+                if query.bbox is not None:
+                    keep = _meets(found, query.bbox)
+                    found = found[keep]
+                shapes.append(found)
+            for name, part in zip(names, values, strict=False):
+                columns[name] += backend.decode(kinds[name], part if keep is None else _kept(part, keep))
+            extra += values[len(names)] if keep is None else _kept(values[len(names)], keep)
+    return columns, np.concatenate([np.empty(0, dtype=object), *shapes]), extra
+
+
+def conditions(backend: Backend, state: State, query: Query, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+    """What rows of a table have to fulfil."""
+    found: list[sa.ColumnElement[bool]] = []
+    kinds = kinds_of(query.layer)
+    for name, wanted in query.where.items():
+        if name not in kinds:
+            raise DataError("store.unknown_column", layer=query.layer.name, column=name, columns=", ".join(kinds))
+        values = (
+            list(wanted) if isinstance(wanted, list | tuple | set | frozenset | np.ndarray | pd.Series | pd.Index) else [wanted]
+        )
+        present = [value.item() if isinstance(value, np.generic) else value for value in values if not _missing(value)]
+        clause = backend.member(table.c[name], backend.encode(kinds[name], present)) if present else sa.false()
+        found.append(clause if len(present) == len(values) else sa.or_(clause, table.c[name].is_(None)))
+    if query.as_of is not None and query.layer.history:
+        (day,) = backend.encode("date", [query.as_of])
+        found.append(sa.or_(table.c.valid_from.is_(None), table.c.valid_from <= day))
+        found.append(sa.or_(table.c.valid_to.is_(None), table.c.valid_to > day))
+    if query.bbox is not None:
+        found.append(backend.in_box(table, query.bbox, srs_id=state.srs_id))
+    return found
+
+
+def count_rows(backend: Backend, connection: sa.Connection, state: State, query: Query) -> int:
+    """How many rows a query names."""
+    total = 0
+    for table in _tables(query):
+        statement = sa.select(sa.func.count()).select_from(table).where(*conditions(backend, state, query, table))
+        total += int(connection.execute(statement).scalar_one())
+    return total
+
+
+def _tables(query: Query) -> list[sa.Table]:
+    tables = [LATEST[query.layer.name]]
+    if query.as_of is not None and query.layer.history:
+        tables.append(PAST[query.layer.name])
+    return tables
+
+
+def _table_columns(query: Query, kinds: Mapping[str, Kind]) -> list[str]:
+    if query.columns is None:
+        return list(kinds)
+    return [query.layer.key, *(name for name in kinds if name in query.columns and name != query.layer.key)]
+
+
+def _assemble(
+    query: Query, columns: dict[str, list[Any]], geometry: npt.NDArray[Any], extra: list[Any], crs: pyproj.CRS | None
+) -> gpd.GeoDataFrame:
+    layer, kinds = query.layer, kinds_of(query.layer)
+    index = pd.Index(columns[layer.key], name=layer.key, dtype="str")
+    series = {name: column_series(kinds[name], values, index) for name, values in columns.items() if name != layer.key}
+    series |= _extra_series(query, extra, index, set(kinds))
+    if query.columns is not None:
+        series = {name: series[name] for name in query.columns if name in series}
+    frame = pd.DataFrame(series, index=index)
+    if not query.geometry:
+        return gpd.GeoDataFrame(frame)
+    frame["geometry"] = gpd.GeoSeries(geometry, index=index, crs=crs)
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=crs)
+
+
+def _extra_series(query: Query, texts: list[Any], index: pd.Index[Any], known: set[str]) -> dict[str, pd.Series[Any]]:
+    rows = [json.loads(text) if text else {} for text in texts] if any(texts) else []
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if query.columns is not None:
+        wanted = [name for name in query.columns if name not in known and name != "geometry"]
+        unknown = [name for name in wanted if name not in names]
+        if unknown and len(index):
+            raise DataError(
+                "store.unknown_column", layer=query.layer.name, column=unknown[0], columns=", ".join([*known, *names])
+            )
+        names = [name for name in wanted if name in names]
+    return {name: pd.Series([row.get(name) for row in rows], index=index) for name in names}
+
+
+def _meets(shapes: npt.NDArray[Any], box: Bounds) -> npt.NDArray[np.bool_]:
+    west, south, east, north = box
+    low_x, low_y, high_x, high_y = shapely.bounds(shapes).T
+    meets: npt.NDArray[np.bool_] = (high_x >= west) & (low_x <= east) & (high_y >= south) & (low_y <= north)
+    return meets
+
+
+def _kept(values: Sequence[Any], keep: npt.NDArray[np.bool_]) -> list[Any]:
+    return [value for value, kept in zip(values, keep.tolist(), strict=True) if kept]
+
+
+def _missing(value: object) -> bool:
+    return value is None or value is pd.NaT or value is pd.NA or value != value
+
+
+@lru_cache(maxsize=64)
+def _parse_crs(text: str) -> pyproj.CRS:
+    return pyproj.CRS.from_user_input(text)
