@@ -136,7 +136,7 @@ def _gdal(path: Path, rows: gpd.GeoDataFrame, suffix: str, layer: str, synthetic
     driver = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}[suffix]
     if suffix == ".geojson":
         rows = rows if rows.crs is None else rows.to_crs(WGS84)
-        options = {"RFC7946": "YES", "COORDINATE_PRECISION": "9", "WRITE_NAME": "NO"}
+        options = {"RFC7946": "YES", "COORDINATE_PRECISION": "11", "WRITE_NAME": "NO"}
     if suffix == ".gpkg":
         options = {"layer_options": {"DESCRIPTION": _description(layer, synthetic)}}
     with warnings.catch_warnings():
@@ -203,9 +203,9 @@ def _table(rows: gpd.GeoDataFrame, layer: str, headings: Lang) -> pd.DataFrame:
         degrees = gpd.GeoSeries(centre, crs=shapes.crs).to_crs(WGS84)
         own = points[~shapely.is_missing(values)].all()
         lon, lat = ("lon", "lat") if own else ("centroid_lon", "centroid_lat")
-        table[lon], table[lat] = degrees.x.round(9), degrees.y.round(9)
+        table[lon], table[lat] = degrees.x.round(11), degrees.y.round(11)
         if not own:
-            table["wkt"] = shapely.to_wkt(shapes.to_crs(WGS84).to_numpy(), rounding_precision=9)
+            table["wkt"] = shapely.to_wkt(shapes.to_crs(WGS84).to_numpy(), rounding_precision=11)
     if headings == "zh":
         table = table.rename(columns=chinese_headings(layer, [str(name) for name in table.columns]))
     return table
