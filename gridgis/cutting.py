@@ -41,7 +41,8 @@ class Pieces:
     column: Ints
     """Shape (n,): column of its cell."""
     shape: Shapes
-    """Shape (n,): polygons; None for a piece that is the whole cell and has no vertex but its corners."""
+    """Shape (n,): polygons, outer ring counter-clockwise; None for a piece that is the whole cell, without vertices but its
+    corners."""
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -93,7 +94,7 @@ def cut(shapes: Shapes, lattice: Lattice, *, progress: Progress = silent) -> Pie
     north = np.concatenate([np.zeros(len(whole)), -box[:, 3]])
     west = np.concatenate([np.zeros(len(whole)), box[:, 0]])
     order = np.lexsort((west, north, all_column, all_row, all_owner))
-    shape = np.concatenate([none, cut_shapes])
+    shape = np.concatenate([none, np.asarray(shapely.orient_polygons(cut_shapes), dtype=object)])
     return Pieces(owner=all_owner[order], row=all_row[order], column=all_column[order], shape=shape[order])
 
 

@@ -136,7 +136,7 @@ def unit_grid(areas: gpd.GeoDataFrame, *, cell_m: int = 100, code: CellCode = "1
     called = np.array([_called(ordered, at) for at in range(len(ordered))], dtype=object)
     codes = cell_codes(index, pieces.owner[stays], scheme=code, names=called)
     progress("grids.stage_code", 1, 2)
-    shapes = shapely.orient_polygons(union_groups(shapes_of(pieces, lattice), group)[stays])
+    shapes = union_groups(shapes_of(pieces, lattice), group)[stays]
     planar, area = _areas(shapes, pieces, stays, group, lattice)
     cells = gpd.GeoDataFrame(
         {

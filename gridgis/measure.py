@@ -86,14 +86,13 @@ def cell_area(shapes: gpd.GeoDataFrame | gpd.GeoSeries) -> pd.Series[float]:
         return ellipsoidal_area(shapes)
     geometry = np.asarray(shapes.geometry.array, dtype=object)
     areas = shapely.area(geometry)
-    centroids = shapely.centroid(geometry)
-    x, y = shapely.get_x(centroids), shapely.get_y(centroids)
     box = shapely.bounds(geometry)
     metre = float(crs.axis_info[0].unit_conversion_factor)
     with np.errstate(invalid="ignore"):
         wide = np.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) * metre > _SMALL_M
     small = (areas > 0) & ~wide
-    areas[small] *= area_factor(crs, x[small], y[small])
+    centroids = shapely.centroid(geometry[small])
+    areas[small] *= area_factor(crs, shapely.get_x(centroids), shapely.get_y(centroids))
     areas[wide] = _geodesic_areas(geometry[wide], crs)
     return pd.Series(areas, index=shapes.index, name="area_m2")
 

@@ -102,7 +102,7 @@ def union_groups(shapes: Shapes, group: Ints) -> Shapes:
         united = np.asarray(shapely.coverage_union_all(shapes[members], axis=1), dtype=object)
         odd = shapely.get_type_id(united) != int(shapely.GeometryType.POLYGON)
         united[odd] = [shapely.union_all(shapes[row]) for row in members[odd]]
-        result[group[members[:, 0]]] = united
+        result[group[members[:, 0]]] = shapely.orient_polygons(united)
     return np.asarray(result, dtype=object)
 
 
