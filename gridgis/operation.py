@@ -49,6 +49,16 @@ def in_operation(grids: pd.DataFrame, stations: pd.DataFrame | None = None, *, a
     return pd.Series(running, index=grids.index, name="in_operation")
 
 
+def planned(grids: pd.DataFrame, *, as_of: dt.date) -> pd.Series[bool]:
+    """Which grids there are on a date, open or not: their state is `valid` and their row is valid on the date.
+
+    >>> from gridgis import toy
+    >>> planned(toy.grids().assign(state=["valid", "draft", None]), as_of=dt.date(2012, 12, 31)).tolist()
+    [True, False, True]
+    """
+    return pd.Series(_valid_on(grids, as_of), index=grids.index, name="planned")
+
+
 def station_open(stations: pd.DataFrame, *, as_of: dt.date) -> pd.Series[bool]:
     """Which stations are open on a date: their row is valid and `opened_on` ≤ date; one without a date is not open.
 

@@ -157,7 +157,14 @@ def _close(shapes: Shapes, distance: float) -> shapely.Geometry:
     closed = shapely.intersection(shrunk, around)
     shapely.prepare(closed)
     out = ~shapely.covers(closed, shapes)
-    return shapely.union_all([closed, *shapes[out]]) if out.any() else closed
+    if out.any():
+        closed = shapely.union_all([closed, *shapes[out]])
+    parts = shapely.get_parts(closed)
+    if len(parts) > 1:
+        # crumbs of the closing, pinched off between the buildings, are no part of the village
+        built = np.unique(shapely.STRtree(shapes).query(parts, predicate="intersects")[0])
+        closed = shapely.multipolygons(parts[built]) if len(built) > 1 else parts[built[0]]
+    return closed
 
 
 def _bridge(closed: Shapes, shapes: Shapes, of: Ints, style: Outline) -> Shapes:

@@ -62,7 +62,7 @@ def made_name(area_name: str | None, number: int) -> str:
     >>> made_name("庙岭村", 1), made_name("Kouvola", 2), made_name(None, 3)
     ('庙岭1湾', 'Kouvola 2', 'N3')
     """
-    if not area_name:
+    if not isinstance(area_name, str) or not area_name.strip():  # null is NaN in a column of text
         return f"N{number}"
     if not _CHINESE.search(area_name):
         return f"{area_name} {number}"
@@ -75,7 +75,7 @@ def is_made_name(name: str | None) -> bool:
     >>> is_made_name("庙岭1湾"), is_made_name("王家湾"), is_made_name(None)
     (True, False, True)
     """
-    return not name or bool(_MADE.match(name))
+    return not isinstance(name, str) or not name.strip() or bool(_MADE.match(name))
 
 
 def place_names(shapes: gpd.GeoSeries, places: gpd.GeoDataFrame, *, reach_m: float) -> pd.Series[str]:
@@ -153,7 +153,7 @@ def keep_names(villages: gpd.GeoDataFrame, previous: gpd.GeoDataFrame) -> pd.Ser
     ['王家湾', 'West 2', 'East 1']
     """
     names = villages["name"].copy()
-    given = previous[[not is_made_name(name) for name in previous["name"].where(previous["name"].notna(), None)]]
+    given = previous[[not is_made_name(name) for name in previous["name"]]]
     if len(given) == 0 or len(villages) == 0:
         return names
     require_metric(villages, given)

@@ -254,7 +254,8 @@ def _solid(frame: gpd.GeoDataFrame) -> tuple[Shapes, Ints]:
     shapes[shapely.is_missing(shapes)] = shapely.Polygon()
     broken = ~shapely.is_valid(shapes)
     if broken.any():
-        shapes[broken] = polygonal(shapes[broken])[0]
+        # a footprint that collapses to a line still marks a building
+        shapes[broken] = shapely.make_valid(shapes[broken])
     at = np.flatnonzero(~shapely.is_empty(shapes))
     box = shapely.bounds(shapes[at])
     order = np.lexsort((shapely.area(shapes[at]), box[:, 3], box[:, 2], box[:, 1], box[:, 0]))
