@@ -40,6 +40,7 @@ NAMES_NOT_ADDRESSES = (
     r"http://127\.0\.0\.1",
     r"http://localhost",
     r"http://\{",  # the address this program itself serves on
+    r"https?://[\w.-]+\.example[/:]",  # kept for examples by the naming authority
     r"http://www\.opengis\.net/",
     r"http://www\.geopackage\.org/",
     r"http://www\.w3\.org/",
