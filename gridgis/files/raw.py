@@ -14,10 +14,10 @@ from gridgis.text import Lang, t
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something the reader did or assumed, which the user should know: a message key and its values."""
+    """Something the reader did or assumed, which the user should know: a message key and what fills it."""
 
     key: str
-    values: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def message(self, lang: Lang) -> str:
         """The note in a language.
@@ -25,7 +25,7 @@ class Note:
         >>> Note("files.note_encoding", {"file": "a.csv", "encoding": "gb18030"}).message("en")
         'a.csv was read as gb18030.'
         """
-        return t(self.key, lang, **self.values)
+        return t(self.key, lang, **self.facts)
 
 
 @dataclass(frozen=True, slots=True)

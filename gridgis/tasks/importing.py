@@ -171,7 +171,7 @@ def _read(path: Path, layer: Layer, wish: ImportOptions, saved: Mapping[str, str
             raise places.missing_crs(raw)
         raw = replace(raw, shapes=None)
     # columns that became points are told by the geometry, and exact places are not kept twice
-    used = {note.values[axis] for note in raw.notes if note.key == "files.note_columns" for axis in ("x", "y")}  # noqa: PD011
+    used = {note.facts[axis] for note in raw.notes if note.key == "files.note_columns" for axis in ("x", "y")}
     columns = [str(name) for name in raw.frame.columns if name not in used]
     mapping = recognise(columns, layer, given=wish.map, saved=saved)
     problems: tuple[Problem, ...] = ()
