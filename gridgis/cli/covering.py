@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gridgis.coverage import Measure
-    from gridgis.tasks.covering import CoverageReport, ZoneReport
+    from gridgis.tasks.coverage_report import CoverageReport, ZoneReport
     from gridgis.zones import By
 
 
@@ -41,7 +41,7 @@ def coverage(
     **systems: str | None,
 ) -> None:
     """Coverage of a workspace, or of the two files `total` and `covered`."""
-    from gridgis.tasks import covering
+    from gridgis.tasks import coverage_files, covering
 
     if total is None and covered is None:
         import gridgis
@@ -54,7 +54,7 @@ def coverage(
             raise click.UsageError(t("cli.usage_two_ways", front.lang), click.get_current_context())
         refuse(front, "cli.usage_workspace_only", {"by": by, "as_of": as_of})
         with work(front) as progress:
-            report = covering.coverage_files(total, covered, population=population, progress=progress, **systems)
+            report = coverage_files.coverage_files(total, covered, population=population, progress=progress, **systems)
     answer(front, report.to_json(), lambda: tables(front, report))
 
 
