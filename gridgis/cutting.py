@@ -85,6 +85,7 @@ def cut(shapes: Shapes, lattice: Lattice, *, progress: Progress = silent) -> Pie
         fine, cut_fine = ~np.isin(whole[:, 0], wrong), ~np.isin(cut_owner, wrong)
         whole, cut_owner = np.concatenate([whole[fine], more]), np.concatenate([cut_owner[cut_fine], more_owner])
         cut_shapes = np.concatenate([cut_shapes[cut_fine], more_shapes])
+    cut_shapes = _meet(cut_shapes, parts, lattice.cell_m)
     box = shapely.bounds(cut_shapes).reshape(-1, 4)
     # the middle of a piece's box is inside its cell, never on its edge
     row, column = lattice.cell_at((box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2)
@@ -101,7 +102,8 @@ def cut(shapes: Shapes, lattice: Lattice, *, progress: Progress = silent) -> Pie
 def _node(shapes: Shapes, cell_m: int) -> tuple[Shapes, Ints]:
     """Polygons (parts and the position each comes from) with a vertex wherever a ring crosses a lattice line."""
     parts, owner = shapely.get_parts(shapely.force_2d(shapes), return_index=True)
-    _, xy, (ring_offsets, part_offsets) = shapely.to_ragged_array(parts, include_z=False)
+    _, xy, (rings, part_offsets) = shapely.to_ragged_array(parts, include_z=False)
+    ring_offsets = rings.astype(np.int64)
     xy = _snap(xy, cell_m)
     at = np.setdiff1d(np.arange(len(xy)), ring_offsets[1:] - 1, assume_unique=True)  # every vertex a segment starts from
     start, end = xy[at], xy[at + 1]
@@ -111,9 +113,7 @@ def _node(shapes: Shapes, cell_m: int) -> tuple[Shapes, Ints]:
     segment, along, points = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.lexsort((np.where(forward[segment], along, -along), segment))
     segment, points = segment[order], points[order]
-    noded = np.insert(xy, at[segment] + 1, points, axis=0)
-    added = np.bincount(at[segment], minlength=len(xy))
-    offsets = ring_offsets + np.r_[0, np.cumsum(added)][ring_offsets]
+    noded, offsets = _inserted(xy, ring_offsets, at[segment], points)
     # snapping can let two vertices of a ring meet: the second goes
     ring = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     kept = np.r_[True, (noded[1:] != noded[:-1]).any(axis=1) | (ring[1:] != ring[:-1])]
@@ -129,6 +129,57 @@ def _node(shapes: Shapes, cell_m: int) -> tuple[Shapes, Ints]:
         (offsets, np.r_[0, np.cumsum(rings_of[rings_of > 0])]),
     )
     return np.asarray(polygons, dtype=object), owner[rings_of > 0].astype(np.int64)
+
+
+def _inserted(xy: Floats, ring_offsets: Ints, after: Ints, points: Floats) -> tuple[Floats, Ints]:
+    """Vertices with points put in after the vertices `after` (ascending, in the order of `points`), and rings' new offsets."""
+    added = np.bincount(after, minlength=len(xy))
+    return np.insert(xy, after + 1, points, axis=0), ring_offsets + np.r_[0, np.cumsum(added)][ring_offsets]
+
+
+def _meet(pieces: Shapes, parts: Shapes, cell_m: int) -> Shapes:
+    """Pieces, each in one cell, with every vertex of the polygons that lies on the sides of their cells.
+
+    Clipping drops a vertex where a border only touches the side of a cell; the piece beyond that side has it.
+    """
+    if len(pieces) == 0:
+        return pieces
+    corners = shapely.get_coordinates(parts)
+    _, xy, (rings, part_offsets) = shapely.to_ragged_array(pieces, include_z=False)
+    ring_offsets = rings.astype(np.int64)
+    at = np.setdiff1d(np.arange(len(xy)), ring_offsets[1:] - 1, assume_unique=True)
+    start, end = xy[at], xy[at + 1]
+    after: list[Ints] = []
+    points: list[Floats] = []
+    for axis in (0, 1):  # sides along which x stands still, then y
+        side = (start[:, axis] == end[:, axis]) & (start[:, axis] % cell_m == 0)
+        known = np.unique(corners[(corners[:, axis] % cell_m == 0) & (corners[:, 1 - axis] % cell_m != 0)], axis=0)
+        first, count, order = _on_side((start[side] + end[side]) / 2, known, axis, cell_m)
+        segment = np.repeat(np.flatnonzero(side), count)
+        step = np.arange(len(segment)) - np.repeat(np.cumsum(count) - count, count)
+        found = known[order[np.repeat(first, count) + step]]
+        a, b, c = start[segment, 1 - axis], end[segment, 1 - axis], found[:, 1 - axis]
+        between = (np.minimum(a, b) < c) & (c < np.maximum(a, b))
+        after.append(at[segment[between]])
+        points.append(found[between])
+    where, what = np.concatenate(after), np.concatenate(points)
+    sequence = np.lexsort((np.hypot(*(what - xy[where]).T), where))
+    noded, offsets = _inserted(xy, ring_offsets, where[sequence], what[sequence])
+    return np.asarray(shapely.from_ragged_array(shapely.GeometryType.POLYGON, noded, (offsets, part_offsets)), dtype=object)
+
+
+def _on_side(middle: Floats, known: Floats, axis: int, cell_m: int) -> tuple[Ints, Ints, Ints]:
+    """For the middle of each segment the first and the number of known points on its side of a cell, and their order."""
+
+    def sides(xy: Floats) -> Ints:
+        line, cell = np.round(xy[:, axis] / cell_m).astype(np.int64), np.floor(xy[:, 1 - axis] / cell_m).astype(np.int64)
+        return np.asarray(line * (1 << 31) + cell, dtype=np.int64)  # a lattice is not as long as that
+
+    owned = sides(known)
+    order = np.argsort(owned, kind="stable")
+    wanted = sides(middle)
+    first = np.searchsorted(owned[order], wanted)
+    return first, np.searchsorted(owned[order], wanted, side="right") - first, order
 
 
 def _snap(values: Floats, cell_m: int) -> Floats:
