@@ -160,7 +160,10 @@ def balance(
     """
     free = np.isfinite(targets)
     begin = np.zeros(len(targets)) if start is None else start.copy()
-    label: Ints = np.argmin(efforts - begin[:, None], axis=0)
+    # only the few nearest seeds can win a cell
+    rival = np.sort(np.argpartition(efforts, min(_RIVALS, len(efforts)) - 1, axis=0)[:_RIVALS], axis=0)
+    effort = np.take_along_axis(efforts, rival, axis=0)
+    label = _nearest(effort, rival, begin)
     best, best_begin, error, gain = label, begin, np.inf, 1.0
     side = np.sqrt(np.where(free, targets, 1.0))
     between = _LEAD * efforts[:, seeds] if seeds is not None else None
@@ -174,22 +177,31 @@ def balance(
         begin = begin + gain * _STRIDE_M * miss / (2 * side)
         if between is not None:
             begin = (begin[:, None] + between).min(axis=0)  # now no two differ by more than `between`
-        label = np.argmin(efforts - begin[:, None], axis=0)
+        label = _nearest(effort, rival, begin)
     return best, best_begin
+
+
+def _nearest(effort: Floats, rival: Ints, begin: Floats) -> Ints:
+    winner = np.argmin(effort - begin[rival], axis=0)
+    return np.asarray(np.take_along_axis(rival, winner[None], axis=0)[0], dtype=np.int64)
 
 
 # Metres of head start per missing cell and cell of the territory's half side: about what moves a border by one cell.
 _STRIDE_M = 30.0
 _LEAD = 0.5
+_RIVALS = 5
 
 
 def calm(label: Ints, *, cells: int = 5) -> Ints:
-    """A labelled canvas without spikes and crumbs: every cell takes the label most frequent around it, and every
-    territory is reduced to its largest connected part, the rest of it going to the nearest other territory.
-    """
+    """A labelled canvas without spikes: every cell takes the label most frequent around it; then as `connected`."""
     names = np.unique(label)
     votes = np.stack([ndimage.uniform_filter((label == name).astype(float), cells, mode="nearest") for name in names])
-    label = names[np.argmax(votes, axis=0)]
+    return connected(names[np.argmax(votes, axis=0)])
+
+
+def connected(label: Ints) -> Ints:
+    """Every territory reduced to its largest connected part, the rest of it given to the nearest other territory."""
+    names = np.unique(label)
     crumbs = np.zeros(label.shape, dtype=bool)
     for name in names:
         parts, count = ndimage.label(label == name)

@@ -22,6 +22,7 @@ from gridgis.sample import events, hamlets, plan, roads, territory
 from gridgis.sample import terrain as ground
 from gridgis.sample.canvas import Bools, Floats, Ints, outlines
 from gridgis.sample.terrain import CANVAS
+from gridgis.villages import natural_villages
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +67,18 @@ def miaoling(*, seed: int = 2012) -> Mapping[str, gpd.GeoDataFrame]:
     rng = np.random.Generator(np.random.PCG64(seed))
     town = _make(rng)
     buildings = _buildings(rng, town)
-    villages = _natural_villages(rng, town, buildings)
-    grids = _grids(town)
+    areas, grids, places = _areas(town, buildings), _grids(town), _places(rng, town)
+    buildings = buildings.drop(columns="area_code")
     scene = events.Ground(buildings, grids, town.terrain.shore, town.sites.estate)
     return {
-        "areas": _areas(town, buildings),
+        "areas": areas,
         "grids": grids,
         "stations": _stations(town),
-        "buildings": buildings.drop(columns=["hamlet", "area_code"]),
-        "natural_villages": villages,
+        "buildings": buildings,
+        "natural_villages": _natural_villages(areas, buildings, places),
         "roads": _roads(town),
         "water": _water(town),
-        "places": _places(town, villages),
+        "places": places,
         "incidents": events.incidents(rng, scene),
     }
 
@@ -97,7 +98,7 @@ def _make(rng: np.random.Generator) -> _Town:
     grid = territory.grid_cells(rng, terrain, village, _built_up(buildings), network.cells | terrain.stream)
     hamlets.add_farmsteads(rng, terrain, grid, network, buildings)
     ponds = hamlets.ponds(rng, terrain, sites, network, buildings)
-    shapes = np.array(outlines(CANVAS, grid, simplify_m=8))
+    shapes = np.array(outlines(CANVAS, grid, simplify_m=territory.SIMPLIFY_M))
     last = np.cumsum([0, *(spec.grids for spec in plan.VILLAGES)])
     villages = np.array([shapely.coverage_union_all(shapes[a:b]) for a, b in pairwise(last)])
     outline = cast("shapely.Polygon", shapely.coverage_union_all(villages))
@@ -184,50 +185,27 @@ def _buildings(rng: np.random.Generator, town: _Town) -> gpd.GeoDataFrame:
         "kind": np.array(made.kind)[order],
         "households": households[order],
         "population": people[order],
-        "hamlet": np.array(made.hamlet)[order],
         "area_code": np.array([spec.code for spec in plan.VILLAGES])[np.array(made.village)[order]],
     }
     return _frame(rows, np.array(made.shape)[order], "id")
 
 
-def _natural_villages(rng: np.random.Generator, town: _Town, buildings: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The hamlets' built-up outlines, with names and what lies in them."""
-    settled = buildings[buildings["hamlet"] >= 0]
-    groups = settled.groupby("hamlet")
-    numbers = np.array(list(groups.groups))
-    around = shapely.buffer(settled.geometry.to_numpy(), 20, quad_segs=4)
-    shapes = np.array([shapely.union_all(around[place]).buffer(-10, quad_segs=4) for place in groups.indices.values()])
-    shapes = shapely.set_precision([shapely.Polygon(shape.exterior) for shape in shapes], 0.01)
-    of_village = town.sites.village[numbers]
-    order = np.concatenate([
-        places[_reading_order(_centres(list(shapes[places])), 400)]
-        for places in (np.flatnonzero(of_village == number) for number in range(len(plan.VILLAGES)))
-    ])  # fmt: skip
-    names = _names(rng, of_village[order], town.sites.houses[numbers][order])
-    rank = pd.Series(of_village[order]).groupby(of_village[order]).cumcount() + 1
-    area_code = [plan.VILLAGES[number].code for number in of_village[order]]
-    rows = {
-        "code": [f"{area}N{number:02d}" for area, number in zip(area_code, rank, strict=True)],
-        "name": names,
-        "buildings": groups.size().to_numpy()[order],
-        "population": groups["population"].sum().to_numpy()[order],
-        "area_code": area_code,
-    }
-    return _frame(rows, shapes[order], "code")
+def _natural_villages(areas: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The natural villages as `gridgis.villages` finds them in the buildings, which is how they were laid out."""
+    named = places[places["kind"] == "hamlet"]
+    found = natural_villages(buildings, areas=areas[areas["level"] == "village"], places=named).villages
+    return found[["name", "buildings", "population", "area_code", "geometry"]]
 
 
-def _names(rng: np.random.Generator, village: Ints, houses: Ints) -> list[str]:
+def _names(rng: np.random.Generator, sites: hamlets.Sites) -> list[str]:
     # the largest hamlet bears its village's name; the others a surname and a variety, each pair once
-    largest = {
-        number: int(np.flatnonzero(village == number)[np.argmax(houses[village == number])]) for number in np.unique(village)
-    }
     pairs = [surname + variety for variety in plan.VARIETIES for surname in plan.SURNAMES]
     shuffled = iter([pairs[place] for place in np.argsort(rng.random(len(pairs)), kind="stable")])
-    out = []
-    for place, number in enumerate(village):
-        spec = plan.VILLAGES[number]
+    out = [next(shuffled) for _ in sites.village]
+    for number, spec in enumerate(plan.VILLAGES):
+        own = np.flatnonzero(sites.village == number)
         seat = f"{spec.short}街" if spec.code == plan.MARKET else f"{spec.short}湾"
-        out.append(seat if largest[number] == place else next(shuffled))
+        out[own[np.argmax(sites.houses[own])]] = seat
     return out
 
 
@@ -252,15 +230,16 @@ def _water(town: _Town) -> gpd.GeoDataFrame:
     return _frame(rows, shapes, "id")
 
 
-def _places(town: _Town, villages: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Points with a name: hills, and the natural villages, so that these keep their names when they are built anew."""
+def _places(rng: np.random.Generator, town: _Town) -> gpd.GeoDataFrame:
+    """Points with a name: every hamlet, so that natural villages keep their names when they are built anew, and hills."""
+    spots = np.asarray(shapely.points(np.round(town.sites.centre, 1)))
+    named = _names(rng, town.sites)
     summits = [shapely.Point(np.round(ground.at_km([at])[0], 1)) for _, at, _, _ in plan.HILLS]
     hills = [(name, point) for (name, *_), point in zip(plan.HILLS, summits, strict=True) if town.outline.covers(point)]
-    spots = shapely.point_on_surface(villages.geometry.to_numpy())
-    names = [*villages["name"], *(name for name, _ in hills)]
+    names = [*named, *(name for name, _ in hills)]
     rows = {
         "id": [f"P{number + 1:04d}" for number in range(len(names))],
         "name": names,
-        "kind": ["hamlet"] * len(villages) + ["hill"] * len(hills),
+        "kind": ["hamlet"] * len(named) + ["hill"] * len(hills),
     }
-    return _frame(rows, [*spots, *(point for _, point in hills)], "id")
+    return _frame(rows, np.array([*spots.tolist(), *(point for _, point in hills)]), "id")

@@ -11,8 +11,8 @@ from gridgis.sample import plan
 from gridgis.sample.canvas import Bools, Canvas, Floats, calm, effort_graph, noise, outlines, trace, ways
 
 KM = 1000.0
-CANVAS = Canvas(plan.CENTRE[0] - 7500.0, plan.CENTRE[1] - 7050.0, 30.0, 470, 500)
-"""15 km × 14.1 km around the town, in cells of 30 m."""
+CANVAS = Canvas(plan.CENTRE[0] - 6900.0, plan.CENTRE[1] - 5850.0, 30.0, 390, 460)
+"""13.8 km × 11.7 km around the town, in cells of 30 m."""
 
 _PLAIN_M = 19.0
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import shapely
 from scipy import ndimage
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from gridgis.sample import plan
-from gridgis.sample.canvas import Bools, Canvas, Floats, Ints, balance, calm, effort_graph, noise, ways
+from gridgis.sample.canvas import Bools, Canvas, Floats, Ints, balance, calm, connected, effort_graph, noise, outlines, ways
 from gridgis.sample.terrain import CANVAS, KM, Terrain, at_km
 
 _REACH_M = 9000.0  # effort after which a village gives up; several times its radius
 _GHOSTS = 22
+SIMPLIFY_M = 8.0
+"""How much detail borders lose when they are drawn: the size of the triangles cut off, as the side of a square."""
 _APART_M = 200.0  # from a grid's seed, or the block of houses it lies in, to the next seed
 
 
@@ -43,13 +46,28 @@ def village_cells(rng: np.random.Generator, ground: Terrain, seats: Floats) -> I
     efforts = efforts[:, _bends(rng)]
     targets = np.array([village.km2 * KM**2 / CANVAS.cell_m**2 for village in plan.VILLAGES] + [np.nan] * _GHOSTS)
     efforts = np.where(np.isfinite(efforts), efforts, 1e9)
-    aim, start, village = targets.copy(), None, np.empty(0, dtype=np.int64)
-    for _ in range(4):  # calming the borders costs or brings some cells: aim that much off
-        label, start = balance(efforts, aim, start=start, rounds=40)
+    aim, start = targets.copy(), None
+    best, error = np.full(CANVAS.shape, -1, dtype=np.int64), np.inf
+    for _ in range(8):  # calming the borders costs or brings some cells: aim that much off
+        label, start = balance(efforts, aim, start=start, rounds=25)
         village = calm(np.where(label < len(plan.VILLAGES), label, -1).reshape(CANVAS.shape), cells=3)
-        size = np.bincount(village[village >= 0], minlength=len(targets))
-        aim += targets - size
-    return village
+        miss = targets - np.bincount(village[village >= 0], minlength=len(targets))
+        if (off := float(np.nansum(np.abs(miss)))) < error:
+            best, error = village, off
+        aim = aim + 0.6 * miss
+    return _trimmed(best, targets[: len(plan.VILLAGES)])
+
+
+def _trimmed(village: Ints, targets: Floats) -> Ints:
+    # the outline is moved by a cell here and there until the drawn villages, with their rounded corners, have their size
+    for _ in range(2):
+        drawn = shapely.area(outlines(CANVAS, village, simplify_m=SIMPLIFY_M)) / CANVAS.cell_m**2
+        for number, miss in enumerate(np.round(targets - drawn).astype(int)):
+            own, outside = village == number, village < 0
+            giver, taker = (outside, own) if miss > 0 else (own, outside)
+            strip = np.flatnonzero(giver & ndimage.binary_dilation(taker))[: abs(miss)]
+            village.ravel()[strip] = number if miss > 0 else -1
+    return connected(village)
 
 
 def _lines(rng: np.random.Generator, wavelength_m: float) -> Floats:
@@ -85,7 +103,7 @@ def grid_cells(rng: np.random.Generator, ground: Terrain, village: Ints, homes: 
     for number, spec in enumerate(plan.VILLAGES):
         own = np.flatnonzero(village.ravel() == number)
         dry = ~ground.lake.ravel()[own]
-        weight = 1 + 1.5 * homes.ravel()[own]
+        weight = (1 + 1.5 * homes.ravel()[own]).astype(np.float64)
         seeds = np.flatnonzero(dry)[_centres(CANVAS, own[dry], weight[dry], blocks.ravel()[own[dry]], spec.grids)]
         inner = graph[own][:, own]
         points = CANVAS.point_of(own)
@@ -101,9 +119,18 @@ def grid_cells(rng: np.random.Generator, ground: Terrain, village: Ints, homes: 
                 seeds[starved] = int(np.argmax(far))  # hemmed in: it starts again where nobody is near
             efforts = _efforts(inner, seeds)
         part, _ = balance(efforts, share, seeds=seeds, sizes=dry.astype(float), rounds=40)
-        out.ravel()[own] = first + part
+        out.ravel()[own] = first + _whole(part, blocks.ravel()[own])
         first += spec.grids
-    return out
+    return np.where(village < 0, -1, connected(out))
+
+
+def _whole(part: Ints, block: Ints) -> Ints:
+    # a block of houses that two grids would share goes to the one that has most of it
+    part = part.copy()
+    for number in np.unique(block[block > 0]):
+        inside = block == number
+        part[inside] = np.argmax(np.bincount(part[inside]))
+    return part
 
 
 def _efforts(graph: csr_matrix, seeds: Ints) -> Floats:
