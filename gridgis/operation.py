@@ -82,7 +82,8 @@ def opening_days(grids: pd.DataFrame, stations: pd.DataFrame | None = None) -> p
         return own
     station = _days(stations, "opened_on")
     station = station[~station.index.duplicated(keep="last")]
-    return own.fillna(grids["station"].map(station).astype(own.dtype)).rename("opened_on")
+    theirs = station.reindex(grids["station"].astype(object)).to_numpy()
+    return own.fillna(pd.Series(theirs, index=grids.index)).rename("opened_on")
 
 
 def opening_dates(grids: pd.DataFrame, stations: pd.DataFrame | None = None) -> list[dt.date]:

@@ -44,18 +44,20 @@ def read_raster(file: str | Path, *, within: gpd.GeoDataFrame) -> Raster:
             if window is None:
                 raise DataError("apportion.raster_elsewhere", crs=crs_name(crs))
             counts = source.read(1, window=window, masked=True).astype(np.float64).filled(np.nan)
-            bounds = source.window_bounds(window)
+            west, north = transform.c + window.col_off * transform.a, transform.f + window.row_off * transform.e
+            east, south = west + window.width * transform.a, north + window.height * transform.e
     except (RasterioError, OSError) as error:
         raise DataError("apportion.raster_unreadable", file=name, reason=str(error)) from error
     counts[~np.isfinite(counts) | (counts < 0)] = np.nan
-    west, south, east, north = (float(value) for value in bounds)
     return Raster(counts, (west, south, east, north), crs)
 
 
 def _window(source: rasterio.DatasetReader, box: np.ndarray) -> rasterio.windows.Window | None:
     if not np.isfinite(box).all():
         return None
-    columns, rows = ~source.transform * (box[[0, 2]], box[[3, 1]])
+    transform = source.transform
+    columns = (box[[0, 2]] - transform.c) / transform.a
+    rows = (box[[3, 1]] - transform.f) / transform.e
     left, right = max(int(np.floor(columns[0])) - 1, 0), min(int(np.ceil(columns[1])) + 1, source.width)
     top, bottom = max(int(np.floor(rows[0])) - 1, 0), min(int(np.ceil(rows[1])) + 1, source.height)
     if left >= right or top >= bottom:
