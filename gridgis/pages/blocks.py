@@ -10,11 +10,11 @@ import pandas as pd
 from gridgis import text
 from gridgis.coverage import Measure
 from gridgis.pages import charts
-from gridgis.pages.answers import Answer
+from gridgis.tasks.overview import Overview
 from gridgis.text import Lang, t
 
 
-def headline(answer: Answer, lang: Lang) -> str:
+def headline(answer: Overview, lang: Lang) -> str:
     """The sentence leaders quote, its figures in bold; a clause appears only where its figure is there."""
     area, people = _share(answer.measures, "area"), _share(answer.measures, "population")
     kind = "both" if area and people else "area" if area else "people" if people else "none"
@@ -28,29 +28,29 @@ def headline(answer: Answer, lang: Lang) -> str:
     start += t(f"overview.head_{kind}", lang, place=html.escape(answer.place), area=_bold(area), people=_bold(people))
     rest = t("overview.head_comma", lang).join(clauses)
     between = t("overview.head_break", lang) if rest else ""
-    return f'<div class="gg-headline">{start}{between}{rest}{t("overview.head_stop", lang)}</div>'
+    return f'<div class="gp-headline">{start}{between}{rest}{t("overview.head_stop", lang)}</div>'
 
 
-def sentence(answer: Answer, lang: Lang) -> str:
+def sentence(answer: Overview, lang: Lang) -> str:
     """The headline as plain text, for files and captions."""
     bare = headline(answer, lang)
-    for tag in ('<div class="gg-headline">', "</div>", "<b>", "</b>"):
+    for tag in ('<div class="gp-headline">', "</div>", "<b>", "</b>"):
         bare = bare.replace(tag, "")
     return html.unescape(bare)
 
 
-def cards(answer: Answer, lang: Lang) -> str:
+def cards(answer: Overview, lang: Lang) -> str:
     """One card per measure: percentage, numerator over denominator, source."""
-    return f'<div class="gg-cards">{"".join(_card(name, one, lang) for name, one in answer.measures.items())}</div>'
+    return f'<div class="gp-cards">{"".join(_card(name, one, lang) for name, one in answer.measures.items())}</div>'
 
 
-def how(answer: Answer, lang: Lang) -> str:
+def how(answer: Overview, lang: Lang) -> str:
     """The arithmetic behind every figure, line by line."""
     lines = [t("overview.how_area", lang), *(" · ".join(parts) for parts in arithmetic(answer, lang))]
     return _list(lines)
 
 
-def arithmetic(answer: Answer, lang: Lang) -> list[list[str]]:
+def arithmetic(answer: Overview, lang: Lang) -> list[list[str]]:
     """Per measure: the division, then its source and rule; or why there is none."""
     lines = []
     for name, measure in answer.measures.items():
@@ -68,21 +68,22 @@ def arithmetic(answer: Answer, lang: Lang) -> list[list[str]]:
     return lines
 
 
-def notes(answer: Answer, lang: Lang) -> str:
+def notes(answer: Overview, lang: Lang) -> str:
     """What a reader has to know about the figures: overlaps, repairs, doubtful rows."""
-    return _list(answer.notes_in(lang) or [t("overview.notes_none", lang)])
+    return _list([note.message(lang) for note in answer.notes] or [t("overview.notes_none", lang)])
 
 
-def trend(frame: pd.DataFrame, lang: Lang) -> str:
-    """The share of area and people over time, as SVG."""
+def trend(answer: Overview, lang: Lang) -> str:
+    """The share of area and people over time, the report's date marked, as SVG."""
+    frame = answer.trend
     dates = [pd.Timestamp(date).date() for date in frame["date"]]
     lines = []
-    for name, colour, dash in (("area", charts.BLUE, ""), ("population", charts.ORANGE, "7 4")):
+    for name, colour, dash, above in (("area", charts.BLUE, "", False), ("population", charts.AMBER, "7 4", True)):
         column = f"{name}_share"
         if column in frame and frame[column].notna().any():
             values = [None if pd.isna(value) else float(value) for value in frame[column]]
-            lines.append(charts.Line(t(f"overview.line_{name}", lang), colour, values, dash))
-    return charts.steps(dates, lines, lang, label=t("overview.trend_label", lang))
+            lines.append(charts.Line(t(f"overview.line_{name}", lang), colour, values, dash, above))
+    return charts.steps(dates, lines, lang, label=t("overview.trend_label", lang), mark=answer.as_of)
 
 
 def fraction(measure: Measure) -> tuple[str, str]:
@@ -106,14 +107,14 @@ def _card(name: str, measure: Measure, lang: Lang) -> str:
     if measure.share is None:
         why = html.escape(phrase(measure.reason, lang))
         body = f'<div class="v">–</div><div class="s">{why}</div>'
-        return f'<div class="gg-card"><div class="k">{title}</div>{body}</div>'
+        return f'<div class="gp-card"><div class="k">{title}</div>{body}</div>'
     covered, total = fraction(measure)
     unit = t(f"overview.unit_{measure.unit}", lang)
     line = html.escape(t("overview.fraction", lang, covered=covered, total=total, unit=unit))
     source = html.escape(phrase(measure.source, lang))
     bar = f'<div class="m"><i style="width:{min(measure.share, 1.0) * 100:.1f}%"></i></div>'
     return (
-        f'<div class="gg-card"><div class="k">{title}</div><div class="v">{text.percent(measure.share)}</div>{bar}'
+        f'<div class="gp-card"><div class="k">{title}</div><div class="v">{text.percent(measure.share)}</div>{bar}'
         f'<div class="f">{line}</div><div class="s">{source}</div></div>'
     )
 
@@ -132,4 +133,4 @@ def _bold(words: str) -> str:
 
 
 def _list(lines: list[str]) -> str:
-    return f'<ul class="gg-notes">{"".join(f"<li>{html.escape(line)}</li>" for line in lines)}</ul>'
+    return f'<ul class="gp-notes">{"".join(f"<li>{html.escape(line)}</li>" for line in lines)}</ul>'

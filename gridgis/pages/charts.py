@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import html
 from collections.abc import Sequence
@@ -12,10 +13,15 @@ from gridgis import text
 from gridgis.text import Lang
 
 BLUE: Final = "#1F5F8B"
-ORANGE: Final = "#D98E04"
+AMBER: Final = "#B4630A"
 _INK: Final = "#5B6B78"
 _LINE: Final = "#E3E9ED"
 _WIDTH: Final = 720.0
+_LEFT: Final = 52.0
+_RIGHT: Final = 700.0
+_TOP: Final = 40.0
+_ROOM: Final = 90.0
+_FONTS: Final = "system-ui, -apple-system, Segoe UI, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +35,61 @@ class Line:
     """A share (0–1) per date; None where it is not known."""
     dash: str = ""
     """SVG dash pattern, so that lines differ without colour too."""
+    above: bool = True
+    """Whether values stand above the line or below it."""
 
 
-def steps(dates: Sequence[dt.date], lines: Sequence[Line], lang: Lang, *, label: str, height: float = 260.0) -> str:
-    """Shares over time as steps, one line per measure, 0 % at the bottom.
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where dates and shares lie in a drawing."""
 
-    A point's value shows when the pointer rests on it. No dates give an empty drawing.
+    first: int
+    last: int
+    ceiling: float
+    height: float
+
+    @property
+    def bottom(self) -> float:
+        return self.height - 30.0
+
+    def x(self, date: dt.date) -> float:
+        wide = _RIGHT - _LEFT
+        return _LEFT + wide * ((date.toordinal() - self.first) / (self.last - self.first) if self.last > self.first else 0.5)
+
+    def y(self, share: float) -> float:
+        return self.bottom - (self.bottom - _TOP) * share / self.ceiling
+
+
+def steps(
+    dates: Sequence[dt.date],
+    lines: Sequence[Line],
+    lang: Lang,
+    *,
+    label: str,
+    mark: dt.date | None = None,
+    height: float = 270.0,
+) -> str:
+    """Shares over time as steps, one line per measure, 0 % at the bottom, with the values written at the points.
+
+    `mark` draws a line at a date, if it lies between the first and the last. No dates give an empty drawing.
     """
-    left, right, top, bottom = 48.0, _WIDTH - 20.0, 34.0, height - 30.0
     if not dates:
         return _svg("", height, label)
     known = [value for line in lines for value in line.values if value is not None]
-    ceiling = _ceiling(max(known, default=1.0))
-    first, last = dates[0].toordinal(), dates[-1].toordinal()
-
-    def x(date: dt.date) -> float:
-        return left + (right - left) * ((date.toordinal() - first) / (last - first) if last > first else 0.5)
-
-    def y(share: float) -> float:
-        return bottom - (bottom - top) * share / ceiling
-
+    frame = _Frame(dates[0].toordinal(), dates[-1].toordinal(), _ceiling(max(known, default=1.0)), height)
     parts = []
     for tick in range(6):
-        share = ceiling * tick / 5
-        parts.append(f'<line x1="{left}" x2="{right}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="{_LINE}"/>')
-        parts.append(_text(left - 8, y(share) + 4, text.percent(share, digits=0), "end"))
-    parts += [_text(x(date), bottom + 20, _month(date), "middle") for date in _spread(dates, x)]
-    parts += [part for line in lines for part in _line(line, dates, x, y, lang)]
-    parts.append(_legend(lines, left))
+        share = frame.ceiling * tick / 5
+        parts.append(_rule(frame.y(share)))
+        parts.append(_text(_LEFT - 8, frame.y(share) + 4, text.percent(share, digits=0), "end"))
+    shown = _spread(dates, frame)
+    parts += [_text(frame.x(date), frame.bottom + 20, f"{date:%Y-%m-%d}", _anchor(date, dates)) for date in shown]
+    if mark is not None and dates[0] < mark < dates[-1]:
+        x = frame.x(mark)
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{frame.bottom}" stroke="{_INK}" stroke-dasharray="2 3"/>')
+    for line in lines:
+        parts += _line(line, dates, frame, lang, shown)
+    parts.append(_legend(lines))
     return _svg("".join(parts), height, label)
 
 
@@ -85,26 +118,42 @@ def histogram(edges: Sequence[float], counts: Sequence[int], *, label: str, unit
     return _svg("".join(parts), height, label)
 
 
-def _line(line: Line, dates: Sequence[dt.date], x, y, lang: Lang) -> list[str]:  # type: ignore[no-untyped-def]
+def as_picture(svg: str, label: str) -> str:
+    """A drawing as a picture element, for places that let no SVG through.
+
+    >>> as_picture("<svg/>", "nothing")
+    '<img class="gp-chart" alt="nothing" src="data:image/svg+xml;base64,PHN2Zy8+">'
+    """
+    packed = base64.b64encode(svg.encode()).decode()
+    return f'<img class="gp-chart" alt="{html.escape(label)}" src="data:image/svg+xml;base64,{packed}">'
+
+
+def _line(line: Line, dates: Sequence[dt.date], frame: _Frame, lang: Lang, shown: Sequence[dt.date]) -> list[str]:
     points = [(date, value) for date, value in zip(dates, line.values, strict=True) if value is not None]
     if not points:
         return []
-    path = f"M{x(points[0][0]):.1f},{y(points[0][1]):.1f}"
+    path = f"M{frame.x(points[0][0]):.1f},{frame.y(points[0][1]):.1f}"
     for date, value in points[1:]:
-        path += f"H{x(date):.1f}V{y(value):.1f}"
+        path += f"H{frame.x(date):.1f}V{frame.y(value):.1f}"
     dash = f' stroke-dasharray="{line.dash}"' if line.dash else ""
     parts = [f'<path d="{path}" fill="none" stroke="{line.colour}" stroke-width="2.2"{dash}/>']
     for date, value in points:
-        tip = f"{text.day(date, lang)} · {line.name} {text.percent(value)}"
-        parts.append(
-            f'<circle cx="{x(date):.1f}" cy="{y(value):.1f}" r="4" fill="#fff" stroke="{line.colour}" stroke-width="2">'
-            f"<title>{html.escape(tip)}</title></circle>"
-        )
+        x, y = frame.x(date), frame.y(value)
+        tip = html.escape(f"{text.day(date, lang)} · {line.name} {text.percent(value)}")
+        ring = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#fff" stroke="{line.colour}" stroke-width="2">'
+        parts.append(f"{ring}<title>{tip}</title></circle>")
+        if date in shown:
+            above = -10 if line.above else 20
+            parts.append(_text(x, y + above, text.percent(value), _anchor(date, dates), colour=line.colour))
     return parts
 
 
-def _legend(lines: Sequence[Line], left: float) -> str:
-    parts, at = [], left
+def _rule(y: float) -> str:
+    return f'<line x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_LINE}"/>'
+
+
+def _legend(lines: Sequence[Line]) -> str:
+    parts, at = [], _LEFT
     for line in lines:
         dash = f' stroke-dasharray="{line.dash}"' if line.dash else ""
         parts.append(f'<line x1="{at}" x2="{at + 22}" y1="12" y2="12" stroke="{line.colour}" stroke-width="2.4"{dash}/>')
@@ -114,29 +163,30 @@ def _legend(lines: Sequence[Line], left: float) -> str:
     return "".join(parts)
 
 
-def _spread(dates: Sequence[dt.date], x) -> list[dt.date]:  # type: ignore[no-untyped-def]
+def _spread(dates: Sequence[dt.date], frame: _Frame) -> list[dt.date]:
     """The dates that can be labelled without touching; the last one always."""
     shown: list[dt.date] = []
     for date in reversed(dates):
-        if not shown or x(shown[-1]) - x(date) > 62:
+        if not shown or frame.x(shown[-1]) - frame.x(date) > _ROOM:
             shown.append(date)
     return shown
 
 
-def _month(date: dt.date) -> str:
-    return f"{date.year}-{date.month:02d}"
+def _anchor(date: dt.date, dates: Sequence[dt.date]) -> str:
+    """The last label ends at its point and the first begins there, so that none leaves the drawing."""
+    if len(dates) == 1:
+        return "middle"
+    return "end" if date == dates[-1] else "start" if date == dates[0] else "middle"
 
 
 def _ceiling(most: float) -> float:
     return next((step for step in (0.05, 0.1, 0.25, 0.5, 0.75) if most <= step), 1.0)
 
 
-def _text(x: float, y: float, words: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="13" fill="{_INK}">{html.escape(words)}</text>'
+def _text(x: float, y: float, words: str, anchor: str, *, colour: str = _INK) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="13" fill="{colour}">{html.escape(words)}</text>'
 
 
 def _svg(body: str, height: float, label: str) -> str:
-    return (
-        f'<svg class="gg-chart" viewBox="0 0 {_WIDTH:.0f} {height:.0f}" width="100%" role="img" '
-        f'aria-label="{html.escape(label)}">{body}</svg>'
-    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="gp-chart" font-family="{_FONTS}" width="100%"'
+    return f'{head} viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img" aria-label="{html.escape(label)}">{body}</svg>'

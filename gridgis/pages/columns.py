@@ -39,8 +39,10 @@ _TREND: Final[tuple[tuple[str, Kind], ...]] = (
 )
 
 
-def by_columns(frame: pd.DataFrame, lang: Lang) -> list[Column]:
+def by_columns(by: str, frame: pd.DataFrame, lang: Lang) -> list[Column]:
     """Columns of a table by village, station or batch; what no row knows is left out."""
+    if by == "batch":  # a batch has a number and no other name
+        return _known((("name", "text"), *_BY[4:]), frame, lang, name="batch")
     return _known(_BY, frame, lang)
 
 
@@ -49,9 +51,10 @@ def trend_columns(frame: pd.DataFrame, lang: Lang) -> list[Column]:
     return _known(_TREND, frame, lang)
 
 
-def _known(wanted: Sequence[tuple[str, Kind]], frame: pd.DataFrame, lang: Lang) -> list[Column]:
+def _known(wanted: Sequence[tuple[str, Kind]], frame: pd.DataFrame, lang: Lang, *, name: str = "name") -> list[Column]:
+    headings = {"name": t(f"overview.col_{name}", lang)}
     return [
-        Column(name, t(f"overview.col_{name}", lang), kind)
-        for name, kind in wanted
-        if name in frame and (frame[name].notna().any() or name in ("code", "name", "date"))
+        Column(field, headings.get(field) or t(f"overview.col_{field}", lang), kind)
+        for field, kind in wanted
+        if field in frame and (frame[field].notna().any() or field in ("code", "name", "date"))
     ]

@@ -8,7 +8,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
@@ -17,6 +17,7 @@ import gridgis
 from gridgis.layers import LAYERS
 from gridgis.pages import chrome, drawing, importing, jobs, shared, tables, welcome
 from gridgis.pages.tables import Column
+from gridgis.progress import Progress
 from gridgis.tasks import checking, exporting
 from gridgis.web.component import grid_map
 
@@ -62,7 +63,7 @@ def layer_title(layer: str) -> str:
 
 def _layers() -> None:
     lang, ws = shared.lang(), shared.workspace()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "title": shared.say(f"pages.layer_{name}"),
             "layer": name,
@@ -140,7 +141,7 @@ def _check() -> None:
     if st.button(shared.say("datapage.check_do"), key="check_do", type="primary", disabled=jobs.running(_CHECK)):
         url = shared.workspace_url()
 
-        def work(progress: jobs.Progress) -> checking.CheckReport:
+        def work(progress: Progress) -> checking.CheckReport:
             with gridgis.open_workspace(url) as ws:
                 return checking.check(ws, progress=progress)
 
@@ -154,6 +155,26 @@ def _check() -> None:
         shared.tell(job.error)
     else:
         _findings(job.result)
+
+
+def _findings(report: checking.CheckReport) -> None:
+    if report.ok:
+        st.success(shared.say("datapage.check_clean"), icon=":material/check_circle:")
+        return
+    lang = shared.lang()
+    st.warning(shared.say("datapage.check_found", count=shared.number(sum(report.counts.values()))), icon=":material/report:")
+    rows = [
+        {
+            "layer": shared.say(f"pages.layer_{finding.layer}"),
+            "keys": ", ".join(finding.keys),
+            "message": f"{finding.message(lang)} {finding.remedy(lang)}",
+            "place": "" if finding.place is None else f"{finding.place[0]:.6f}, {finding.place[1]:.6f}",
+        }
+        for finding in report.findings
+    ]
+    kinds: Mapping[str, tables.Kind] = {"layer": "text", "keys": "text", "message": "text", "place": "code"}
+    columns = [Column(name, shared.say(f"datapage.check_{name}"), kind) for name, kind in kinds.items()]
+    st.html(tables.table(pd.DataFrame(rows), columns, lang, height_px=520, label=shared.say("datapage.check_title")))
 
 
 def _log() -> None:
@@ -182,4 +203,4 @@ def _change(before: object, after: object) -> str:
 
 
 def _nothing(key: str) -> None:
-    st.html(f'<div class="gg-empty">{html.escape(shared.say(key))}</div>')
+    st.html(f'<div class="gp-empty">{html.escape(shared.say(key))}</div>')

@@ -13,16 +13,16 @@ import pyogrio
 import xlsxwriter
 
 from gridgis.pages import blocks
-from gridgis.pages.answers import Answer
 from gridgis.pages.columns import by_columns, trend_columns
 from gridgis.pages.tables import Column
+from gridgis.tasks.overview import Overview
 from gridgis.text import Lang, t
 
 _NUMBER_FORMATS: Final = {"int": "#,##0", "number": "#,##0.00", "km2": "#,##0.000", "percent": "0.0 %", "bar": "0.0 %"}
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def workbook(answer: Answer, lang: Lang) -> bytes:
+def workbook(answer: Overview, lang: Lang) -> bytes:
     """The overview as an Excel workbook: headline with its arithmetic, villages, stations, batches, trend, notes.
 
     Numbers are numbers (m² as km², shares as percentages of Excel), dates are dates; a text that a spreadsheet could
@@ -34,21 +34,21 @@ def workbook(answer: Answer, lang: Lang) -> bytes:
         styles = _styles(book)
         _headline_sheet(book.add_worksheet(t("downloads.sheet_headline", lang)), styles, answer, lang)
         for by, frame in answer.tables.items():
-            _frame_sheet(book.add_worksheet(t(f"downloads.sheet_{by}", lang)), styles, frame, by_columns(frame, lang))
+            _frame_sheet(book.add_worksheet(t(f"downloads.sheet_{by}", lang)), styles, frame, by_columns(by, frame, lang))
         trend = book.add_worksheet(t("downloads.sheet_trend", lang))
         _frame_sheet(trend, styles, answer.trend, trend_columns(answer.trend, lang))
         _notes_sheet(book.add_worksheet(t("downloads.sheet_notes", lang)), styles, answer, lang)
     return stream.getvalue()
 
 
-def geopackage(answer: Answer, lang: Lang) -> bytes:
+def geopackage(answer: Overview, lang: Lang) -> bytes:
     """The layers of the map as a GeoPackage, each row with its figures; layer and column names are English.
 
     A table `about` says place, date, the headline, every source, and whether the geometry is synthetic.
     """
     with tempfile.TemporaryDirectory(prefix="gridgis-") as folder:
         file = Path(folder) / "overview.gpkg"
-        for name, frame in answer.frames.items():
+        for name, frame in answer.layers.items():
             if len(frame):
                 pyogrio.write_dataframe(_flat(frame), file, layer=name, driver="GPKG")
         about = pd.DataFrame(_about(answer, lang), columns=["key", "value"])
@@ -56,7 +56,7 @@ def geopackage(answer: Answer, lang: Lang) -> bytes:
         return file.read_bytes()
 
 
-def file_name(answer: Answer, lang: Lang, ending: str) -> str:
+def file_name(answer: Overview, lang: Lang, ending: str) -> str:
     """Name of a file to save: what, where, as of when.
 
     Characters that no file system likes are left out of the place's name.
@@ -65,11 +65,11 @@ def file_name(answer: Answer, lang: Lang, ending: str) -> str:
     return t("overview.file_stem", lang, place=place, date=answer.as_of.isoformat()) + ending
 
 
-def _about(answer: Answer, lang: Lang) -> list[tuple[str, str]]:
+def _about(answer: Overview, lang: Lang) -> list[tuple[str, str]]:
     rows = [("place", answer.place), ("as_of", answer.as_of.isoformat()), ("headline", blocks.sentence(answer, lang))]
     rows += [("synthetic", t("general.synthetic", lang))] if answer.synthetic else []
     rows += [(f"source_{name}", blocks.phrase(one.source or one.reason, lang)) for name, one in answer.measures.items()]
-    return rows + [("note", note) for note in answer.notes_in(lang)]
+    return rows + [("note", note) for note in [note.message(lang) for note in answer.notes]]
 
 
 def _flat(frame: pd.DataFrame) -> Any:
@@ -93,7 +93,7 @@ def _styles(book: Any) -> Mapping[str, Any]:
     return styles
 
 
-def _headline_sheet(sheet: Any, styles: Mapping[str, Any], answer: Answer, lang: Lang) -> None:
+def _headline_sheet(sheet: Any, styles: Mapping[str, Any], answer: Overview, lang: Lang) -> None:
     sheet.write_string(0, 0, safe(f"{answer.place} · {t('overview.title', lang)}"), styles["title"])
     sheet.merge_range(1, 0, 1, 6, "", styles["wrap"])
     sheet.write_string(1, 0, safe(blocks.sentence(answer, lang)), styles["wrap"])
@@ -135,10 +135,10 @@ def _frame_sheet(sheet: Any, styles: Mapping[str, Any], frame: pd.DataFrame, col
         sheet.autofilter(0, 0, len(frame), max(len(columns) - 1, 0))
 
 
-def _notes_sheet(sheet: Any, styles: Mapping[str, Any], answer: Answer, lang: Lang) -> None:
+def _notes_sheet(sheet: Any, styles: Mapping[str, Any], answer: Overview, lang: Lang) -> None:
     lines = [t("overview.how_area", lang)]
     lines += [" · ".join(parts) for parts in blocks.arithmetic(answer, lang)]
-    lines += answer.notes_in(lang)
+    lines += [note.message(lang) for note in answer.notes]
     sheet.write_string(0, 0, t("overview.notes_title", lang), styles["head"])
     for row, line in enumerate(lines, start=1):
         sheet.write_string(row, 0, safe(line), styles["wrap"])

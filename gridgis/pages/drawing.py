@@ -6,15 +6,15 @@ import geopandas as gpd
 
 from gridgis.layers import LAYERS
 from gridgis.maps import Field, LayerRef, MapLayer, Style
-from gridgis.maps.style import BLIND, BOUNDARY, BUILDINGS, ROADS, WATER, steps
-from gridgis.pages.answers import Answer
+from gridgis.maps.style import BLIND, BOUNDARY, BUILDINGS, ROADS, WATER, categories, steps
+from gridgis.tasks.overview import Overview
 from gridgis.text import Lang, t
 
 _BREAKS = (0.001, 0.25, 0.5, 0.75, 0.999)
 _OPEN = Style(fill="#0B3F5E", opacity=0.0, line="#0B3F5E", width=1.1)
 _PLANNED = Style(fill="#8A949C", opacity=0.0, line="#98A3AB", width=0.7)
 _NATURAL = Style(fill="#E69F00", opacity=0.55, line="#9A6A00", width=0.8)
-_STATION = Style(fill="#CC79A7", opacity=1.0, line="#FFFFFF", width=1.5, radius=6.0)
+_STATION = Style(fill="#CC79A7", opacity=1.0, line="#FFFFFF", width=1.5, radius=5.5)
 _LOOKS = {
     "areas": BOUNDARY,
     "grids": Style(fill="#418FB0", opacity=0.3, line="#16658A", width=1.0),
@@ -29,7 +29,7 @@ _LOOKS = {
 }
 
 
-def overview(answer: Answer, lang: Lang) -> list[MapLayer]:
+def overview(answer: Overview, lang: Lang) -> list[MapLayer]:
     """The layers of the overview, from the ground up; empty ones are left out."""
     coverage = (
         Field("code", t("overview.col_code", lang)),
@@ -62,14 +62,14 @@ def overview(answer: Answer, lang: Lang) -> list[MapLayer]:
         ("grids_planned", "planned", _PLANNED, grid, "name", True),
         ("blind_spots", "blind", BLIND, blind, None, True),
         ("natural_villages", "natural", _NATURAL, place, "name", False),
-        ("stations", "stations", _STATION, station, "name", True),
+        ("stations", "stations", _stations(lang), station, "name", True),
     )
     return [
         MapLayer(
-            name, t(f"overview.layer_{title}", lang), answer.frames[name], style, _there(popup, answer.frames[name]), label, shown
+            name, t(f"overview.layer_{title}", lang), answer.layers[name], style, _there(popup, answer.layers[name]), label, shown
         )
         for name, title, style, popup, label, shown in wanted
-        if name in answer.frames and len(answer.frames[name])
+        if name in answer.layers and len(answer.layers[name])
     ]
 
 
@@ -80,6 +80,11 @@ def workspace_layer(url: str, layer: str, revision: int, lang: Lang, *, visible:
     has_name = any(column.name == "name" for column in known.columns)
     title = t(f"pages.layer_{layer}", lang)
     return MapLayer(layer, title, LayerRef(url, layer, revision), _LOOKS[layer], popup, "name" if has_name else None, visible)
+
+
+def _stations(lang: Lang) -> Style:
+    labels: dict[object, str] = {True: t("overview.station_open", lang), False: t("overview.station_closed", lang)}
+    return categories("open", labels, colours=("#B03A7E", "#A9B2B9"), base=_STATION)
 
 
 def _bands(lang: Lang) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypedDict
 
 import streamlit as st
 
 import gridgis
+from gridgis.codes import CellCode
 from gridgis.pages import answers, charts, chrome, drawing, jobs, shared, tables, welcome
 from gridgis.pages.tables import Column
 from gridgis.progress import Progress
@@ -18,7 +19,16 @@ from gridgis.tasks import gridding, settlements
 from gridgis.web.component import grid_map
 
 _SHOWN: Final = 200
+_CODES: Final[tuple[CellCode, ...]] = ("15", "long")
 _UNDER: Final = ("water", "areas", "roads")
+
+
+class Told(TypedDict):
+    """What every build is told besides its numbers."""
+
+    who: str
+    why: str
+    progress: Progress
 
 
 def show() -> None:
@@ -43,17 +53,17 @@ def show() -> None:
 
 def _cells() -> None:
     ws = shared.workspace()
-    st.html(f'<p class="gg-lead">{html.escape(shared.say("gridpage.cells_hint"))}</p>')
+    st.html(f'<p class="gp-lead">{html.escape(shared.say("gridpage.cells_hint"))}</p>')
     if not ws.count("areas"):
         _missing("gridpage.need_areas")
         return
     one, two = st.columns([1, 2], gap="medium")
     cell_m = one.number_input(shared.say("gridpage.cell_m"), min_value=20, max_value=1000, value=100, step=10, key="cell_m")
     code = two.selectbox(
-        shared.say("gridpage.code"), ("15", "long"), format_func=lambda kind: shared.say(f"gridpage.code_{kind}"), key="cell_code"
+        shared.say("gridpage.code"), _CODES, format_func=lambda kind: shared.say(f"gridpage.code_{kind}"), key="cell_code"
     )
     count = ws.count("unit_cells")
-    _build("cells", count, lambda ws, progress: gridding.build_unit_grids(ws, cell_m=int(cell_m), code=code, progress=progress))
+    _build("cells", count, lambda ws, told: gridding.build_unit_grids(ws, cell_m=int(cell_m), code=code, **told))
     if count:
         _cell_figures(count)
     else:
@@ -62,7 +72,7 @@ def _cells() -> None:
 
 def _villages() -> None:
     ws = shared.workspace()
-    st.html(f'<p class="gg-lead">{html.escape(shared.say("gridpage.villages_hint"))}</p>')
+    st.html(f'<p class="gp-lead">{html.escape(shared.say("gridpage.villages_hint"))}</p>')
     if not ws.count("buildings"):
         _missing("gridpage.need_buildings")
         return
@@ -77,9 +87,7 @@ def _villages() -> None:
     _build(
         "villages",
         count,
-        lambda ws, progress: settlements.build_natural_villages(
-            ws, distance_m=float(distance_m), min_buildings=int(least), progress=progress
-        ),
+        lambda ws, told: settlements.build_natural_villages(ws, distance_m=float(distance_m), min_buildings=int(least), **told),
     )
     if count:
         _village_figures(count)
@@ -87,16 +95,16 @@ def _villages() -> None:
         _missing("gridpage.none_villages")
 
 
-def _build(kind: str, count: int, work: Callable[[Workspace, Progress], object]) -> None:
+def _build(kind: str, count: int, work: Callable[[Workspace, Told], object]) -> None:
     """The build button, its progress and its outcome."""
     label = shared.say(f"gridpage.rebuild_{kind}", count=shared.number(count)) if count else shared.say(f"gridpage.build_{kind}")
     if st.button(label, key=f"build_{kind}", type="primary", disabled=jobs.running(kind), icon=":material/grid_on:"):
-        url = shared.workspace_url()
+        url, who, why = shared.workspace_url(), shared.author(), shared.say("gridpage.why")
 
         def task(progress: Progress) -> float:
             begun = time.monotonic()
             with gridgis.open_workspace(url) as ws:
-                work(ws, progress)
+                work(ws, {"who": who, "why": why, "progress": progress})
             return time.monotonic() - begun
 
         jobs.start(kind, task)
@@ -131,7 +139,8 @@ def _cell_figures(count: int) -> None:
         _map("unit_cells")
     with right:
         chrome.section("gridpage.histogram")
-        st.html(charts.histogram(spread.edges, spread.counts, label=shared.say("gridpage.histogram_label"), unit="m²"))
+        label = shared.say("gridpage.histogram_label")
+        st.html(charts.as_picture(charts.histogram(spread.edges, spread.counts, label=label, unit="m²"), label))
         chrome.section("gridpage.codes")
         wanted = st.text_input(
             shared.say("gridpage.filter_code"), key="cell_filter", placeholder=shared.say("gridpage.filter_placeholder")
@@ -182,4 +191,4 @@ def _map(*layers: str) -> None:
 
 
 def _missing(key: str) -> None:
-    st.html(f'<div class="gg-empty">{html.escape(shared.say(key))}</div>')
+    st.html(f'<div class="gp-empty">{html.escape(shared.say(key))}</div>')

@@ -21,12 +21,13 @@ from gridgis.pages import chrome, jobs, shared, tables
 from gridgis.pages.tables import Column
 from gridgis.progress import Progress
 from gridgis.tasks import importing
-from gridgis.tasks.importing import ImportOptions, ImportPlan, ImportReport
+from gridgis.tasks.import_plan import ImportOptions, ImportPlan, ImportReport, OnError
+from gridgis.text import Lang
 
 _PLAN: Final = "plan"
 _WRITE: Final = "import"
 _DATUMS: Final = ("wgs84", "cgcs2000", "gcj02", "bd09")
-_ON_ERROR: Final = ("abort", "skip")
+_ON_ERROR: Final[tuple[OnError, ...]] = ("abort", "skip")
 _SEVERITIES: Final = {"error": "level_error", "warning": "level_warning"}
 _ZONE: Final = "Asia/Shanghai"
 _PREVIEW_ROWS: Final = 8
@@ -64,7 +65,7 @@ def show() -> None:
     with right:
         upload = _chosen()
     if upload is None:
-        st.html(f'<div class="gg-empty">{html.escape(shared.say("datapage.import_wait"))}</div>')
+        st.html(f'<div class="gp-empty">{html.escape(shared.say("datapage.import_wait"))}</div>')
         return
     options = _options(upload)
     sample = _sample(upload, options.layer, layer)
@@ -262,7 +263,7 @@ def _dry(plan: ImportPlan) -> None:
     lang = shared.lang()
     notes = [note.message(lang) for note in plan.notes]
     if notes:
-        st.html(f'<ul class="gg-notes">{"".join(f"<li>{html.escape(note)}</li>" for note in notes)}</ul>')
+        st.html(f'<ul class="gp-notes">{"".join(f"<li>{html.escape(note)}</li>" for note in notes)}</ul>')
     if plan.findings:
         st.html(findings_table(plan, lang))
     else:
@@ -283,7 +284,7 @@ def _dry(plan: ImportPlan) -> None:
         st.rerun()
 
 
-def findings_table(plan: ImportPlan, lang: shared.Lang) -> str:
+def findings_table(plan: ImportPlan, lang: Lang) -> str:
     """The findings of a dry run: level, file, row, what is wrong and what to do."""
     rows = [
         {

@@ -86,7 +86,7 @@ def _bar(name: str) -> None:
         return
     words = shared.say(job.stage) if job.stage else shared.say("pages.working")
     share = min(job.done / job.total, 1.0) if job.total else 0.0
-    with st.container(horizontal=True, key=f"gg_job_{name}", vertical_alignment="center"):
+    with st.container(horizontal=True, key=f"gp_job_{name}", vertical_alignment="center"):
         st.progress(share, text=words)
         if st.button(shared.say("pages.cancel"), key=f"cancel_{name}", disabled=job.stop.is_set()):
             job.stop.set()

@@ -33,6 +33,12 @@ def main() -> None:
     page = st.navigation(list(pages.values()), position="hidden")
     current = next((name for name, candidate in pages.items() if candidate == page), "overview")
     shared.remember_pages(pages)
+    # the server sends an address such as /data here, with the page's name (gridgis.web.server)
+    wanted = st.query_params.get("page")
+    if wanted in pages:
+        del st.query_params["page"]
+        if wanted != current:
+            shared.go(wanted)
     chrome.header(pages, current)
     page.run()
     chrome.footer()

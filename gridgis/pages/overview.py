@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import html
 
 import pandas as pd
@@ -10,9 +11,9 @@ import streamlit as st
 
 from gridgis import text
 from gridgis.maps import folium_map, picture
-from gridgis.pages import answers, blocks, chrome, downloads, drawing, shared, tables, welcome
-from gridgis.pages.answers import Answer
+from gridgis.pages import answers, blocks, charts, chrome, downloads, drawing, shared, tables, welcome
 from gridgis.pages.columns import by_columns
+from gridgis.tasks.overview import Overview
 from gridgis.text import Lang, t
 from gridgis.web.component import grid_map
 
@@ -44,15 +45,14 @@ def _as_of(lang: Lang) -> dt.date:
     """The as-of control: a date, and a jump to the days on which something opened."""
     openings = answers.openings(shared.stamp())
     if "as_of" not in st.session_state:
-        st.session_state["as_of"] = answers.default_as_of(shared.stamp())
-    with st.container(horizontal=True, vertical_alignment="bottom", key="gg_as_of", gap="small"):
+        st.session_state["as_of"] = answers.default_as_of()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="gp_as_of", gap="small"):
         chosen = st.date_input(
             shared.say("overview.as_of"),
             key="as_of",
             min_value=dt.date(1949, 10, 1),
             max_value=dt.date(2100, 12, 31),
             format="YYYY-MM-DD",
-            required=True,
         )
         st.selectbox(
             shared.say("overview.jump"),
@@ -66,7 +66,7 @@ def _as_of(lang: Lang) -> dt.date:
             on_change=_jump,
             disabled=not openings,
         )
-    return chosen if isinstance(chosen, dt.date) else answers.default_as_of(shared.stamp())
+    return chosen if isinstance(chosen, dt.date) else answers.default_as_of()
 
 
 def _jump() -> None:
@@ -75,17 +75,19 @@ def _jump() -> None:
         st.session_state["jump"] = None
 
 
-def _trend(answer: Answer, lang: Lang) -> None:
+def _trend(answer: Overview, lang: Lang) -> None:
     chrome.section("overview.trend_title", "overview.trend_hint")
     if answer.trend.empty:
-        st.html(f'<div class="gg-empty">{html.escape(shared.say("overview.trend_none"))}</div>')
+        st.html(f'<div class="gp-empty">{html.escape(shared.say("overview.trend_none"))}</div>')
         return
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
-        st.html(blocks.trend(answer.trend, lang))
+        st.html(charts.as_picture(blocks.trend(answer, lang), shared.say("overview.trend_label")))
     with right:
         if (batches := answer.tables.get("batch")) is not None:
-            st.html(tables.table(batches, _short(by_columns(batches, lang)), lang, label=shared.say("overview.by_batch")))
+            st.html(
+                tables.table(batches, _short(by_columns("batch", batches, lang)), lang, label=shared.say("overview.by_batch"))
+            )
 
 
 def _short(columns: list[tables.Column]) -> list[tables.Column]:
@@ -94,11 +96,11 @@ def _short(columns: list[tables.Column]) -> list[tables.Column]:
     return [column for column in columns if column.field in wanted]
 
 
-def _tables(answer: Answer, lang: Lang) -> None:
+def _tables(answer: Overview, lang: Lang) -> None:
     chrome.section("overview.tables_title")
     kinds = list(answer.tables)
     if not kinds:
-        st.html(f'<div class="gg-empty">{html.escape(shared.say("overview.no_rows"))}</div>')
+        st.html(f'<div class="gp-empty">{html.escape(shared.say("overview.no_rows"))}</div>')
         return
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         by = st.segmented_control(
@@ -120,7 +122,9 @@ def _tables(answer: Answer, lang: Lang) -> None:
             label_visibility="collapsed",
         )
     frame = _ordered(answer.tables[by or kinds[0]], order or "code")
-    st.html(tables.table(frame, by_columns(frame, lang), lang, height_px=620, label=shared.say(f"overview.by_{by}")))
+    st.html(
+        tables.table(frame, by_columns(by or kinds[0], frame, lang), lang, height_px=620, label=shared.say(f"overview.by_{by}"))
+    )
 
 
 def _ordered(frame: pd.DataFrame, order: str) -> pd.DataFrame:
@@ -129,14 +133,14 @@ def _ordered(frame: pd.DataFrame, order: str) -> pd.DataFrame:
     return frame.sort_values("area_share", ascending=order == "low", kind="stable")
 
 
-def _explain(answer: Answer, lang: Lang) -> None:
+def _explain(answer: Overview, lang: Lang) -> None:
     with st.expander(shared.say("overview.how_title"), icon=":material/calculate:"):
         st.html(blocks.how(answer, lang))
     with st.expander(shared.say("overview.notes_title"), icon=":material/info:", expanded=bool(answer.notes)):
         st.html(blocks.notes(answer, lang))
 
 
-def _downloads(answer: Answer, lang: Lang) -> None:
+def _downloads(answer: Overview, lang: Lang) -> None:
     chrome.section("overview.download_title", "overview.download_hint")
     makers = (
         ("xlsx", ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", downloads.workbook),
@@ -144,11 +148,11 @@ def _downloads(answer: Answer, lang: Lang) -> None:
         ("png", ".png", "image/png", _picture),
         ("html", ".html", "text/html", _page),
     )
-    with st.container(horizontal=True, key="gg_downloads", gap="small"):
+    with st.container(horizontal=True, key="gp_downloads", gap="small"):
         for kind, ending, mime, make in makers:
             st.download_button(
                 shared.say(f"overview.download_{kind}"),
-                data=lambda make=make: make(answer, lang),
+                data=functools.partial(make, answer, lang),
                 file_name=downloads.file_name(answer, lang, ending),
                 mime=mime,
                 key=f"download_{kind}",
@@ -157,9 +161,9 @@ def _downloads(answer: Answer, lang: Lang) -> None:
             )
 
 
-def _picture(answer: Answer, lang: Lang) -> bytes:
+def _picture(answer: Overview, lang: Lang) -> bytes:
     return picture.png(drawing.overview(answer, lang), lang=lang)
 
 
-def _page(answer: Answer, lang: Lang) -> bytes:
+def _page(answer: Overview, lang: Lang) -> bytes:
     return folium_map.self_contained_html(drawing.overview(answer, lang), lang=lang).encode()

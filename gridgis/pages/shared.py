@@ -13,11 +13,11 @@ from typing import Final
 
 import streamlit as st
 
-import gridgis
 from gridgis import text
 from gridgis.errors import GridgisError
 from gridgis.store import Workspace
 from gridgis.text import LANGS, Lang, t
+from gridgis.web import cache
 
 _DEFAULT_WORKSPACE: Final = "gridgis.gpkg"
 _LOG: Final = logging.getLogger("gridgis.pages")
@@ -54,14 +54,8 @@ def workspace_exists() -> bool:
 
 
 def workspace() -> Workspace:
-    """The workspace, opened once for all sessions and again when its file was replaced."""
-    url = workspace_url()
-    return _open(url, _identity(url))
-
-
-@st.cache_resource(show_spinner=False, max_entries=2, on_release=lambda ws: ws.close())
-def _open(url: str, identity: int) -> Workspace:
-    return gridgis.open_workspace(url)
+    """The workspace, opened once for pages and map routes alike, and again when its file was replaced."""
+    return cache.workspace(workspace_url())
 
 
 def _identity(url: str) -> int:
@@ -86,12 +80,12 @@ def number(value: float | None, *, digits: int = 0) -> str:
 
 def remember_pages(pages: Mapping[str, st.Page]) -> None:
     """Keep the pages of this run, so that a button can lead to one by name."""
-    st.session_state["gg_pages"] = dict(pages)
+    st.session_state["gp_pages"] = dict(pages)
 
 
 def go(page: str) -> None:
     """Leave for another page."""
-    st.switch_page(st.session_state["gg_pages"][page], query_params={"lang": lang()})
+    st.switch_page(st.session_state["gp_pages"][page], query_params={"lang": lang()})
 
 
 def is_local() -> bool:

@@ -36,7 +36,7 @@ def table(frame: pd.DataFrame, columns: Sequence[Column], lang: Lang, *, height_
 
     >>> frame = pd.DataFrame({"name": ["<b>"], "share": [0.4355]})
     >>> print(table(frame, [Column("name", "Name"), Column("share", "Share", "percent")], "en"))
-    <div class="gg-table"><table><thead><tr><th scope="col">Name</th><th scope="col" class="r">Share</th></tr></thead>
+    <div class="gp-table"><table><thead><tr><th scope="col">Name</th><th scope="col" class="r">Share</th></tr></thead>
     <tbody><tr><td>&lt;b&gt;</td><td class="r">43.6 %</td></tr></tbody></table></div>
     """
     head = "".join(f'<th scope="col"{_align(column)}>{html.escape(column.title)}</th>' for column in columns)
@@ -47,30 +47,30 @@ def table(frame: pd.DataFrame, columns: Sequence[Column], lang: Lang, *, height_
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     style = f' style="max-height:{height_px}px"' if height_px else ""
     name = f' aria-label="{html.escape(label)}"' if label else ""
-    return f'<div class="gg-table"{style}><table{name}><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    return f'<div class="gp-table"{style}><table{name}><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
 
 
 def figures(pairs: Iterable[tuple[str, str]]) -> str:
     """A row of figures, each under its name.
 
     >>> figures([("People", "14,624")])
-    '<div class="gg-cards"><div class="gg-card"><div class="k">People</div><div class="v">14,624</div></div></div>'
+    '<div class="gp-cards"><div class="gp-card"><div class="k">People</div><div class="v">14,624</div></div></div>'
     """
     cards = (
-        f'<div class="gg-card"><div class="k">{html.escape(name)}</div><div class="v">{html.escape(value)}</div></div>'
+        f'<div class="gp-card"><div class="k">{html.escape(name)}</div><div class="v">{html.escape(value)}</div></div>'
         for name, value in pairs
     )
-    return f'<div class="gg-cards">{"".join(cards)}</div>'
+    return f'<div class="gp-cards">{"".join(cards)}</div>'
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> str:
     """Names and values under each other.
 
     >>> pairs([("Store", "GeoPackage")])
-    '<div class="gg-table"><table><tbody><tr><th scope="row">Store</th><td>GeoPackage</td></tr></tbody></table></div>'
+    '<div class="gp-table"><table><tbody><tr><th scope="row">Store</th><td>GeoPackage</td></tr></tbody></table></div>'
     """
     lines = (f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>' for name, value in rows)
-    return f'<div class="gg-table"><table><tbody>{"".join(lines)}</tbody></table></div>'
+    return f'<div class="gp-table"><table><tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def value_text(value: object, kind: Kind, lang: Lang, *, digits: int | None = None) -> str:

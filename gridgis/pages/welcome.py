@@ -33,7 +33,7 @@ def ready(ws_layers: Sequence[str] = ()) -> bool:
 def _create() -> None:
     chrome.title("pages.welcome_title")
     file = Path(shared.workspace_url()).name
-    st.html(f'<p class="gg-lead">{html.escape(shared.say("pages.welcome_hint", file=file))}</p>')
+    st.html(f'<p class="gp-lead">{html.escape(shared.say("pages.welcome_hint", file=file))}</p>')
     _finish()
     busy = jobs.running(_JOB)
     left, right = st.columns(2, gap="medium")
@@ -67,7 +67,7 @@ def _finish() -> None:
 
 def _empty(ws: Workspace) -> None:
     chrome.title("pages.empty_title")
-    st.html(f'<p class="gg-lead">{html.escape(shared.say("pages.empty_hint"))}</p>')
+    st.html(f'<p class="gp-lead">{html.escape(shared.say("pages.empty_hint"))}</p>')
     rows = []
     for number, layer in enumerate(_STEPS, start=1):
         count = ws.count(layer)
@@ -76,6 +76,6 @@ def _empty(ws: Workspace) -> None:
         rows.append(
             f'<li class="{"done" if count else "todo"}"><b>{number}</b><span>{words}</span><em>{html.escape(state)}</em></li>'
         )
-    st.html(f'<ol class="gg-steps">{"".join(rows)}</ol>')
+    st.html(f'<ol class="gp-steps">{"".join(rows)}</ol>')
     if st.button(shared.say("pages.empty_go"), type="primary", key="go_import", icon=":material/upload_file:"):
         shared.go("data")

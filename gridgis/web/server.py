@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import streamlit as st
 import uvicorn
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 from streamlit import config
 
 from gridgis.web import component
@@ -30,6 +34,11 @@ OPTIONS: Final[Mapping[str, Any]] = {
 }
 
 
+PAGES: Final = ("overview", "data", "grids", "settings")
+"""Addresses of the pages. Streamlit's script, loaded at one of them, looks for its server below it first and fails twice;
+sent to the front with the page's name, it finds its server at once."""
+
+
 def make_app(url: str) -> st.App:
     """The app for one workspace: pages under `/`, tiles, popups and downloads under `/gridgis/`.
 
@@ -46,7 +55,16 @@ def make_app(url: str) -> st.App:
     base = str(config.get_option("server.baseUrlPath") or "").strip("/")
     prefix = f"/{base}" if base else ""
     component.serving(prefix)
-    return st.App(ENTRY, routes=routes(url, prefix=prefix))
+    pages = [Route(f"{prefix}/{name}", _to_front(prefix, name), methods=["GET"]) for name in PAGES]
+    return st.App(ENTRY, routes=[*routes(url, prefix=prefix), *pages])
+
+
+def _to_front(prefix: str, name: str) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        query = [(key, value) for key, value in request.query_params.multi_items() if key != "page"]
+        return RedirectResponse(f"{prefix}/?{urlencode([('page', name), *query])}", status_code=307)
+
+    return answer
 
 
 def serve(url: str, *, host: str = "127.0.0.1", port: int = 8501) -> None:
