@@ -187,7 +187,7 @@ def _read(source: pd.Series, column: Column, time_zone: str, escaped: bool) -> P
 
 
 def _nulls(parsed: Parsed, column: Column, layer: Layer, heading: str) -> list[Problem]:
-    empty = parsed.column.isna().to_numpy(dtype=bool)
+    empty = np.array(parsed.column.isna(), dtype=bool)
     for rows in parsed.bad.values():
         empty &= ~rows
     if (not column.required and column.name != layer.key) or not empty.any():

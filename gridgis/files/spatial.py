@@ -33,6 +33,12 @@ _SHAPES: Final[dict[Shape, tuple[str, ...]]] = {
     "point": ("point", "unknown"),
     "any": ("",),
 }
+# GML must fetch nothing; GeoJSON gives dates as they are written.
+_OPEN_OPTIONS: Final[dict[str, dict[str, str]]] = {
+    ".gml": {"DOWNLOAD_SCHEMA": "NO"},
+    ".geojson": {"DATE_AS_STRING": "YES"},
+    ".json": {"DATE_AS_STRING": "YES"},
+}
 # What of an OpenStreetMap extract belongs into a layer: its GDAL layer and the tag a feature must carry.
 _OSM: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "buildings": ("multipolygons", ("building",)),
@@ -57,7 +63,7 @@ def read_layer(
         warnings.simplefilter("ignore")  # GDAL repeats as warnings what the checks below say once, with the row
         try:
             chosen, notes = _choose_layer(source, path.name, layer, target)
-            options = {} if path.suffix.lower() != ".gml" else {"DOWNLOAD_SCHEMA": "NO"}
+            options = _OPEN_OPTIONS.get(path.suffix.lower(), {})
             info = pyogrio.read_info(source, layer=chosen, encoding=encoding, **options)
             if path.suffix.lower() == ".shp" and encoding is None:
                 encoding = _dbf_encoding(path)
@@ -132,21 +138,41 @@ def _choose_layer(source: Path, file: str, layer: str | None, target: str | None
 def _features(
     source: Path, layer: str, info: dict[str, Any], encoding: str | None, progress: Progress, **options: str
 ) -> pd.DataFrame:
+    names = {"layer": layer}
+
     def part(skip: int, most: int | None) -> pd.DataFrame:
         frame: pd.DataFrame = pyogrio.read_dataframe(
-            source, layer=layer, encoding=encoding, skip_features=skip, max_features=most, fid_as_index=True,
-            on_invalid="ignore", datetime_as_string=True, **options,
+            source, encoding=encoding, skip_features=skip, max_features=most, fid_as_index=True, on_invalid="ignore",
+            datetime_as_string=True, **names, **options,
         )  # fmt: skip
         return frame
 
     total = int(info["features"])
-    if total <= _CHUNK or info["geometry_type"] is None:
-        return part(0, None)
+    step = _CHUNK if total > _CHUNK and info["geometry_type"] is not None else None
     parts = []
-    for skip in range(0, total, _CHUNK):
-        parts.append(part(skip, _CHUNK))
-        progress("files.stage_read", min(skip + _CHUNK, total), total)
-    return gpd.GeoDataFrame(pd.concat(parts), crs=parts[0].crs) if parts else part(0, None)
+    for skip in range(0, total, step) if step else (0,):
+        try:
+            parts.append(part(skip, step))
+        except UnicodeError:
+            raise
+        except ValueError:  # a date the calendar does not have: the texts as they stand, for the check to name the row
+            names = {"sql": _dates_as_text(layer, info), "sql_dialect": "OGRSQL"}
+            parts.append(part(skip, step))
+        if step:
+            progress("files.stage_read", min(skip + step, total), total)
+    if len(parts) == 1:
+        return parts[0]
+    return gpd.GeoDataFrame(pd.concat(parts), crs=parts[0].crs)
+
+
+def _dates_as_text(layer: str, info: dict[str, Any]) -> str:
+    columns = []
+    for name, kind in zip(info["fields"], info["ogr_types"], strict=True):
+        quoted = '"' + str(name).replace('"', '\\"') + '"'
+        dated = kind in {"OFTDate", "OFTDateTime", "OFTTime"}
+        columns.append(f"CAST({quoted} AS CHARACTER(40)) AS {quoted}" if dated else quoted)
+    table = '"' + layer.replace('"', '\\"') + '"'
+    return f"SELECT {', '.join(columns)} FROM {table}"
 
 
 def _osm_part(frame: gpd.GeoDataFrame, target: str | None) -> tuple[gpd.GeoDataFrame, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 import struct
@@ -357,6 +358,21 @@ def test_a_truncated_shapefile_header_is_found(tmp_path):
     file.write_bytes(content)
     with pytest.raises(DataError, match="cut off"):
         read_any(file)
+
+
+@pytest.mark.parametrize("ending", ["shp", "geojson"])
+def test_a_date_the_calendar_does_not_have_is_given_as_it_stands(tmp_path, ending):
+    file = tmp_path / f"a.{ending}"
+    days = [dt.date(2012, 3, 1), dt.date(2012, 2, 28)]
+    gpd.GeoDataFrame({"code": ["a", "b"], "day": days}, geometry=[shapely.Point(1, 1)] * 2, crs=4326).to_file(
+        file, use_arrow=True
+    )
+    for part in (file, file.with_suffix(".dbf")):
+        if part.exists():
+            part.write_bytes(part.read_bytes().replace(b"2012-02-28", b"2012-02-30").replace(b"20120228", b"20120230"))
+    frame = read_any(file)
+    assert [str(day).replace("/", "-") for day in frame["day"]] == ["2012-03-01", "2012-02-30"]
+    assert frame["code"].tolist() == ["a", "b"]
 
 
 def test_taiwan_topojson_has_layers_and_no_crs():
