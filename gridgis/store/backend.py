@@ -18,6 +18,7 @@ from gridgis.progress import Progress
 StoreKind = Literal["geopackage", "postgis"]
 Bounds = tuple[float, float, float, float]
 CHUNK = 100_000
+READ_CHUNK = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,10 @@ class Backend(ABC):
     @abstractmethod
     def member(self, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
         """The condition that a column has one of many values."""
+
+    @abstractmethod
+    def stream(self, connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+        """The rows of a statement, some thousands at a time, as the driver gives them."""
 
     @abstractmethod
     def bounds(self, connection: sa.Connection, table: sa.Table) -> Bounds | None:

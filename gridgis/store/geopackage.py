@@ -26,7 +26,7 @@ from gridgis.errors import ConflictError, WorkspaceError
 from gridgis.layers import Kind, Layer
 from gridgis.progress import Progress
 from gridgis.store import gpkg_blob, gpkg_schema, migrations, rtree
-from gridgis.store.backend import CHUNK, Backend, Bounds, Rows, StoreKind, commit_or_rollback
+from gridgis.store.backend import CHUNK, READ_CHUNK, Backend, Bounds, Rows, StoreKind, commit_or_rollback
 from gridgis.store.values import by_distinct, instant_text, instant_value
 
 _BUSY_MS: Final = 5000
@@ -129,6 +129,14 @@ class GeoPackage(Backend):
         # SQLite bounds the number of parameters: a long list travels as one JSON text
         listed = sa.func.json_each(json.dumps(list(values))).table_valued("value")
         return column.in_(sa.select(listed.c.value))
+
+    def stream(self, connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+        # the driver's own tuples: no column needs a conversion by SQLAlchemy, and its row objects cost as much as the rows
+        result = connection.execute(statement)
+        cursor = result.cursor
+        while cursor is not None and (rows := cursor.fetchmany(READ_CHUNK)):
+            yield rows
+        result.close()
 
     def bounds(self, connection: sa.Connection, table: sa.Table) -> Bounds | None:
         tree = gpkg_schema.rtree_name(table.name)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from gridgis.errors import DataError, WorkspaceError
 from gridgis.layers import LAYERS, Kind, Layer
-from gridgis.store.backend import CHUNK, Backend, Bounds, WorkspaceInfo
+from gridgis.store.backend import Backend, Bounds, WorkspaceInfo
 from gridgis.store.migrations import HEAD
 from gridgis.store.schema import LATEST, PAST, WORKSPACE
 from gridgis.store.values import column_series
@@ -107,8 +107,7 @@ def fetch(
         if query.geometry:
             selected.append(backend.geometry_column(table))
         statement = sa.select(*selected).where(*conditions(backend, state, query, table)).order_by(table.c.fid)
-        result = connection.execution_options(stream_results=True).execute(statement)
-        for rows in result.partitions(CHUNK):
+        for rows in backend.stream(connection, statement):
             values = list(zip(*rows, strict=True))
             keep: npt.NDArray[np.bool_] | None = None
             if query.geometry:

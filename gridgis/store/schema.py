@@ -103,7 +103,7 @@ def _layer_table(layer: Layer, metadata: sa.MetaData, *, past: bool) -> sa.Table
         columns.append(sa.Column(column.name, column_type(column.kind), nullable=not is_key))
     if layer.history:
         columns += [sa.Column("valid_from", Day()), sa.Column("valid_to", Day())]
-        columns.append(sa.Column("version", sa.Integer(), nullable=False))
+        columns.append(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
     columns.append(sa.Column("extra", sa.Text()))
     keys = [layer.key, "version"] if past else [layer.key]
     return sa.Table(name, metadata, *columns, sa.UniqueConstraint(*keys, name=f"{name}_key"), sqlite_autoincrement=True)

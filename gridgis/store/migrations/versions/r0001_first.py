@@ -71,7 +71,7 @@ def _create_layer(name: str, shape: str, columns: str, history: bool, unique: li
         made.append(sa.Column(column, _kind(letter), nullable=column != key))
     if history:
         made += [sa.Column("valid_from", Day()), sa.Column("valid_to", Day())]
-        made.append(sa.Column("version", sa.Integer(), nullable=False))
+        made.append(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
     made.append(sa.Column("extra", sa.Text()))
     op.create_table(name, *made, sa.UniqueConstraint(*unique, name=f"{name}_key"), sqlite_autoincrement=True)
     if _is_geopackage():
