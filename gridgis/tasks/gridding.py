@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 import time
-import uuid
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from gridgis.errors import DataError
 from gridgis.files import read_any
 from gridgis.files.mapping import recognise
 from gridgis.files.values import codes as parse_codes
+from gridgis.files.writing import in_place_of
 from gridgis.grids import UnitGrid, unit_grid
 from gridgis.layers import LAYERS, LEVELS
 from gridgis.merging import LARGE, SMALL
@@ -102,7 +102,7 @@ def build_unit_grids(
 ) -> GridResult:
     """Build the unit grid of every village and community of a workspace and put it in place of the layer `unit_cells`.
 
-    Areas of level `village` are cut; in a workspace without any, those of the lowest level there is.
+    Areas of level `village` that are valid on the day of `at` are cut; without any, those of the lowest level there is.
 
     Parameters
     ----------
@@ -133,13 +133,13 @@ def build_unit_grids(
         raise DataError("grids.block_method" if method in METHODS else "grids.method", method=method)
     watch = _Stopwatch(progress)
     watch("grids.stage_read", 0, 1)
-    areas = ws.read("areas")
+    moment = at or dt.datetime.now(dt.UTC).astimezone()
+    areas = ws.read("areas", as_of=moment.date())
     present = [level for level in reversed(LEVELS) if (areas["level"] == level).any()]
     if not present:
         raise DataError("grids.no_areas")
     lowest = areas[areas["level"] == present[0]]
     grid = unit_grid(lowest, cell_m=cell_m, code=code, progress=watch)
-    moment = at or dt.datetime.now(dt.UTC)
     rows = grid.cells.assign(initial_time=pd.Timestamp(moment).tz_convert("UTC"), state="valid")
     watch("grids.stage_write", 0, len(rows))
     with ws.write(who=who, why=why, at=moment) as write:
@@ -192,7 +192,7 @@ def grid_file(
 
     Raises
     ------
-    DataError, CrsError
+    DataError, CrsError, WorkspaceError
         If the file cannot be read or its areas cannot be cut, or `out` cannot be written.
     """
     source, target = Path(area_file), Path(out)
@@ -260,8 +260,6 @@ def _with_codes(frame: gpd.GeoDataFrame, source: Path, code: CellCode) -> tuple[
 def _check_target(source: Path, target: Path) -> None:
     if target.suffix.lower() != ".gpkg":
         raise DataError("grids.not_gpkg", file=str(target))
-    if not target.parent.is_dir():
-        raise DataError("grids.no_folder", file=str(target), folder=str(target.parent))
     if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
         raise DataError("grids.own_input", file=str(target))
     if target.exists() and _is_workspace(target):
@@ -278,18 +276,13 @@ def _is_workspace(path: Path) -> bool:
 
 
 def _write(cells: gpd.GeoDataFrame, names: Mapping[str, str], target: Path) -> None:
-    """Write beside the target and put it in place when whole."""
     rows = cells.reset_index()
     if names:
         rows.insert(2, "area_name", rows["area_code"].map(names))
-    draft = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}.gpkg")
-    try:
-        pyogrio.write_dataframe(
-            rows, draft, layer=LAYER, driver="GPKG", geometry_type="Polygon", use_arrow=True, SPATIAL_INDEX="YES"
-        )
-        draft.replace(target)
-    except (OSError, DataSourceError) as error:
-        raise DataError("grids.not_writable", file=str(target), reason=str(error)) from error
-    finally:
-        for leftover in target.parent.glob(f"{draft.name}*"):
-            leftover.unlink(missing_ok=True)
+    with in_place_of(target) as draft:
+        try:
+            pyogrio.write_dataframe(
+                rows, draft, layer=LAYER, driver="GPKG", geometry_type="Polygon", use_arrow=True, SPATIAL_INDEX="YES"
+            )
+        except DataSourceError as error:
+            raise DataError("grids.not_writable", file=str(target), reason=str(error)) from error
