@@ -50,6 +50,17 @@ ASSETS = (
             ("LICENSE", "leaflet/LICENSE"),
         ),
     ),
+    # Noto Sans Hans: pictures for reports need Chinese letters on machines that have none
+    Asset(
+        "@embedpdf/fonts-sc",
+        "1.0.0",
+        "sha512-ETXl7XCwaQLSSvMO3EUDwMNqtL64kX2LlFxarTRi/NsIGGOIxUurGfKtrkmtnKHrWy1jAJSt6oxK2uJhvdvQIw==",
+        (
+            ("fonts/NotoSansHans-Regular.otf", "fonts/NotoSansHans-Regular.otf"),
+            ("fonts/NotoSansHans-Bold.otf", "fonts/NotoSansHans-Bold.otf"),
+            ("LICENSE", "fonts/LICENSE"),
+        ),
+    ),
 )
 
 

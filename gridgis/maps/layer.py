@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import geopandas as gpd
-import numpy as np
-import pandas as pd
 
-from gridgis import text
 from gridgis.lattice import Floats, Lattice
 from gridgis.maps.style import PLAIN, Style
-from gridgis.text import Lang
 
 Where = tuple[tuple[str, object], ...]
 
@@ -79,42 +74,6 @@ class MapLayer:
     """Column shown beside the pointer; none for no label."""
     visible: bool = True
     """Whether it is on when the map opens; the reader can switch it."""
-
-
-def shown(value: object, field: Field, lang: Lang) -> str:
-    """A value as a popup writes it: numbers, dates and yes/no in the reader's language, "–" for nothing.
-
-    >>> shown(12345.678, Field("area_m2", "Area", 1, " m²"), "en"), shown(None, Field("x", "X"), "zh")
-    ('12,345.7 m²', '–')
-    >>> shown(0.436, Field("share", "Covered", share=True), "en"), shown(True, Field("open", "Open"), "zh")
-    ('43.6 %', '是')
-    """
-    if is_nothing(value):
-        return "–"
-    if isinstance(value, bool | np.bool_):
-        return text.t("general.yes" if value else "general.no", lang)
-    if isinstance(value, dt.datetime):
-        return f"{text.day(value.date(), lang)} {value:%H:%M}"
-    if isinstance(value, dt.date):
-        return text.day(value, lang)
-    if isinstance(value, int | float | np.integer | np.floating):
-        number = float(value)
-        if field.share:
-            return text.percent(number)
-        digits = field.digits if field.digits is not None else (0 if number.is_integer() else 2)
-        return text.number(number, digits=digits) + field.unit
-    return str(value) + field.unit
-
-
-def is_nothing(value: object) -> bool:
-    """Whether a cell of a table is empty: none, NaN, not a time, or a missing value of pandas.
-
-    >>> [is_nothing(value) for value in (None, float("nan"), pd.NaT, pd.NA, "", 0)]
-    [True, True, True, True, False, False]
-    """
-    if value is None or value is pd.NA or value is pd.NaT:
-        return True
-    return isinstance(value, float) and math.isnan(value)
 
 
 def matches(where: Where) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -102,8 +103,13 @@ def paint_shapes(drawn: Drawn, style: Style, box: Box, size: tuple[int, int], *,
     return image.reduce(fine) if fine > 1 else image
 
 
+def scaled(style: Style, factor: float) -> Style:
+    """A style with lines and points thicker by a factor: what is right on screen is thin in print."""
+    return replace(style, width=style.width * factor, radius=style.radius * factor)
+
+
 def png(image: Image.Image) -> bytes:
-    """An image as PNG, with a palette where that loses nothing."""
+    """An image as PNG."""
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=4)
     return out.getvalue()

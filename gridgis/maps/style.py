@@ -21,8 +21,8 @@ Kind = Literal["values", "steps"]
 CATEGORIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800")
 # Light to dark in lightness too, so that they survive grey print; even steps of viridis-like blue-green and of orange
 SEQUENTIAL: Final[Mapping[str, tuple[str, ...]]] = {
-    "blue": ("#E8F1F5", "#B9D8E3", "#7FB6CC", "#418FB0", "#16658A", "#0B3F5E"),
-    "orange": ("#FDF0E0", "#FAD2A4", "#F2A862", "#DB7A30", "#AD5213", "#74330A"),
+    "blue": ("#D9E8EF", "#AFD1DF", "#7BB2C9", "#418FB0", "#16658A", "#0B3F5E"),
+    "orange": ("#FCE6CB", "#F9CD9B", "#F2A862", "#DB7A30", "#AD5213", "#74330A"),
     "diverging": ("#8C510A", "#D8B365", "#F6E8C3", "#C7EAE5", "#5AB4AC", "#01665E"),
 }
 NO_DATA: Final = "#D5D9DC"

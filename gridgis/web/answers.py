@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import geopandas as gpd
@@ -11,10 +10,10 @@ import pandas as pd
 import shapely
 
 from gridgis.maps.compact import rings
-from gridgis.maps.layer import Field, LatticeValues, shown
+from gridgis.maps.layer import LatticeValues
+from gridgis.maps.popup import rows_of
 from gridgis.maps.tiles import TILE_PX
 from gridgis.maps.world import World, lonlat, uv
-from gridgis.text import Lang
 from gridgis.web.cache import Published
 
 _REACH_PX: Final = 6.0
@@ -51,27 +50,6 @@ def identify(layer: Published, lon: float, lat: float, zoom: float) -> dict[str,
         "rows": rows_of(top, layer.layer.popup, layer.lang)[0],
         "outline": outline(top, reach),
     }
-
-
-def rows_of(frame: gpd.GeoDataFrame | pd.DataFrame, fields: Sequence[Field], lang: Lang) -> list[list[list[str]]]:
-    """Popup lines of every row: pairs of heading and value.
-
-    >>> from gridgis import toy
-    >>> rows_of(toy.grids(), (Field("code", "Code"), Field("officer", "Officer")), "en")[0]
-    [['Code', 'G1'], ['Officer', 'Li']]
-    """
-    columns = []
-    for field in fields:
-        values: Sequence[object]
-        if field.column in frame.columns:
-            values = frame[field.column].astype(object).tolist()
-        elif field.column == frame.index.name:
-            values = frame.index.tolist()
-        else:
-            values = [None] * len(frame)
-        columns.append([shown(value, field, lang) for value in values])
-    headings = [field.heading for field in fields]
-    return [[[heading, column[row]] for heading, column in zip(headings, columns, strict=True)] for row in range(len(frame))]
 
 
 def outline(row: gpd.GeoDataFrame, tolerance: float) -> list[list[list[float]]]:

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
 
-import gridgis
 from gridgis.errors import DataError
-from gridgis.layers import LAYERS
+from gridgis.maps import opening
 from gridgis.maps.choose import Road, road
 from gridgis.maps.image import Overlay, overlay
-from gridgis.maps.layer import LatticeValues, LayerRef, MapLayer, matches
+from gridgis.maps.layer import LatticeValues, LayerRef, MapLayer
+from gridgis.maps.opening import Kept
 from gridgis.maps.source import FrameSource, StoredSource
-from gridgis.maps.style import Style, classify
-from gridgis.maps.world import Floats
+from gridgis.store import Workspace
 from gridgis.text import Lang
-
-if TYPE_CHECKING:
-    from gridgis.store import Workspace
 
 _LAYERS_KEPT: Final = 128
 _TILE_BYTES_KEPT: Final = 96 * 2**20
@@ -52,59 +44,12 @@ class Published:
     """How it is drawn."""
     source: FrameSource | StoredSource | None
     """Its shapes; none for values on a lattice."""
-    count: int
-    """Number of its shapes or cells."""
-
-
-class Kept(Generic[Value]):
-    """A bounded store of made things: the least recently used make way, and one key is made once at a time."""
-
-    def __init__(self, room: int, weigh: Callable[[Value], int]) -> None:
-        self._room = room
-        self._weigh = weigh
-        self._used = 0
-        self._things: OrderedDict[object, Value] = OrderedDict()
-        self._lock = threading.Lock()
-        self._making: dict[object, threading.Lock] = {}
-
-    def get(self, key: object) -> Value | None:
-        """What is kept under a key."""
-        with self._lock:
-            thing = self._things.get(key)
-            if thing is not None:
-                self._things.move_to_end(key)
-            return thing
-
-    def get_or_make(self, key: object, make: Callable[[], Value]) -> Value:
-        """What is kept under a key, made first if need be; others who ask meanwhile wait for it."""
-        found = self.get(key)
-        if found is not None:
-            return found
-        with self._lock:
-            turn = self._making.setdefault(key, threading.Lock())
-        with turn:
-            found = self.get(key)
-            if found is None:
-                found = make()
-                self._put(key, found)
-        with self._lock:
-            self._making.pop(key, None)
-        return found
-
-    def _put(self, key: object, thing: Value) -> None:
-        with self._lock:
-            self._things[key] = thing
-            self._used += self._weigh(thing)
-            while self._used > self._room and len(self._things) > 1:
-                _, old = self._things.popitem(last=False)
-                self._used -= self._weigh(old)
 
 
 _published: Kept[Published] = Kept(_LAYERS_KEPT, lambda _: 1)
 _sources: Kept[FrameSource | StoredSource] = Kept(_LAYERS_KEPT // 2, lambda _: 1)
 _overlays: Kept[Overlay] = Kept(_TILE_BYTES_KEPT // 4, lambda made: len(made.png) + 100)
 _contents: Kept[bytes] = Kept(_TILE_BYTES_KEPT, lambda made: len(made) + 100)
-_workspaces: Kept[Workspace] = Kept(4, lambda _: 1)
 
 
 def publish(layer: MapLayer, lang: Lang) -> Published:
@@ -124,14 +69,10 @@ def publish(layer: MapLayer, lang: Lang) -> Published:
 
     def make() -> Published:
         if isinstance(data, LatticeValues):
-            count = int(np.isfinite(data.numbers).sum())
-            return Published(token, layer, lang, "image", None, count)
-        source = _sources.get_or_make(source_key, lambda: _source(data, layer.style))
-        count = len(data) if isinstance(data, gpd.GeoDataFrame) else _count(data)
-        way = road(count, on_lattice=False)
-        if way == "folium" and isinstance(data, LayerRef):
-            source = _sources.get_or_make((source_key, "whole"), lambda: FrameSource(read(data), layer.style))
-        return Published(token, layer, lang, way, source, count)
+            return Published(token, layer, lang, "image", None)
+        way = road(opening.count(layer), on_lattice=False)
+        opened = opening.whole if way == "folium" else opening.stored
+        return Published(token, layer, lang, way, _sources.get_or_make(source_key, lambda: opened(layer)))
 
     return _published.get_or_make(token, make)
 
@@ -159,44 +100,20 @@ def plain(key: Sequence[object], make: Callable[[], bytes]) -> bytes:
     return _contents.get_or_make(tuple(key), make)
 
 
-def read(ref: LayerRef, *, bbox: Sequence[float] | None = None, columns: Sequence[str] | None = None) -> gpd.GeoDataFrame:
-    """The rows a reference names, those that touch `bbox` (in the workspace's CRS) if it is given."""
-    box = None if bbox is None else (bbox[0], bbox[1], bbox[2], bbox[3])
-    return workspace(ref.url).read(ref.layer, as_of=ref.as_of, bbox=box, columns=columns, where=matches(ref.where) or None)
-
-
 def workspace(url: str) -> Workspace:
-    """The workspace at an address, opened once, and again when its file was replaced."""
-    identity = 0 if "://" in url else Path(url).stat().st_ino
-    return _workspaces.get_or_make((url, identity), lambda: gridgis.open_workspace(url))
+    """The workspace the pages and routes share."""
+    return opening.workspace(url)
 
 
 def is_current(layer: Published) -> bool:
     """Whether the workspace is still at the revision the page was drawn from."""
     data = layer.layer.data
-    return not isinstance(data, LayerRef) or workspace(data.url).revision == data.revision
-
-
-def _source(data: gpd.GeoDataFrame | LayerRef, style: Style) -> FrameSource | StoredSource:
-    if isinstance(data, gpd.GeoDataFrame):
-        return FrameSource(data, style)
-    columns = [style.column] if style.column else []
-
-    def outline() -> tuple[Floats, NDArray[np.uint8]]:
-        frame = read(data, columns=columns)
-        return np.asarray(frame.geometry.bounds, dtype=np.float64), classify(frame, style)
-
-    return StoredSource(lambda bbox: read(data, bbox=bbox), outline, workspace(data.url).info.crs, style)
-
-
-def _count(ref: LayerRef) -> int:
-    return workspace(ref.url).count(ref.layer, as_of=ref.as_of, where=matches(ref.where) or None)
+    return not isinstance(data, LayerRef) or opening.workspace(data.url).revision == data.revision
 
 
 def _identity(data: gpd.GeoDataFrame | LayerRef | LatticeValues, layer: MapLayer) -> object:
     if isinstance(data, LayerRef):
-        if data.layer not in LAYERS:
-            raise DataError("maps.no_layer", layer=data.layer, known=", ".join(LAYERS))
+        opening.check_layer(data.layer)
         return data
     if isinstance(data, LatticeValues):
         return data.lattice, hashlib.blake2b(np.ascontiguousarray(data.numbers).tobytes()).hexdigest()

@@ -21,11 +21,13 @@ from starlette.staticfiles import StaticFiles
 
 from gridgis.errors import GridgisError
 from gridgis.layers import LAYERS
+from gridgis.maps import opening
 from gridgis.maps.source import FrameSource
-from gridgis.maps.tiles import MAX_ZOOM, tile, whole
+from gridgis.maps.spec import shapes
+from gridgis.maps.tiles import MAX_ZOOM, tile
 from gridgis.text import LANGS, Lang, t
 from gridgis.web import cache
-from gridgis.web.answers import identify, rows_of
+from gridgis.web.answers import identify
 from gridgis.web.cache import Published
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -96,19 +98,6 @@ def guarded(endpoint: Endpoint) -> Endpoint:
     return safe
 
 
-def shapes_of(layer: Published) -> bytes:
-    """A small layer in one piece, with its labels and popups."""
-    if not isinstance(layer.source, FrameSource):
-        raise Refused(404, "maps.not_found")
-    frame, wish = layer.source.frame, layer.layer
-    extra: dict[str, object] = {"keys": [str(key) for key in frame.index]}
-    if wish.label is not None and wish.label in frame.columns:
-        extra["labels"] = ["" if value is None or value != value else str(value) for value in frame[wish.label]]
-    if wish.popup:
-        extra["rows"] = rows_of(frame, wish.popup, layer.lang)
-    return whole(layer.source, extra=extra)
-
-
 def _tile(request: Request) -> Response:
     layer = _layer(request)
     z, x, y = (_whole_number(request.path_params[name]) for name in ("z", "x", "y"))
@@ -131,7 +120,11 @@ def _tile(request: Request) -> Response:
 
 def _shapes(request: Request) -> Response:
     layer = _layer(request)
-    return _kept(request, layer, cache.packed(("shapes", layer.token), lambda: shapes_of(layer)), _SHAPES, packed=True)
+    source = layer.source
+    if layer.road != "folium" or not isinstance(source, FrameSource):
+        raise Refused(404, "maps.not_found")
+    content = cache.packed(("shapes", layer.token), lambda: shapes(source, layer.layer, layer.lang))
+    return _kept(request, layer, content, _SHAPES, packed=True)
 
 
 def _image(request: Request) -> Response:
@@ -160,7 +153,7 @@ def _downloads(url: str) -> Endpoint:
         folder = tempfile.TemporaryDirectory(prefix="gridgis-download-")
         name = f"{layer}.zip" if ending == "shp" else f"{layer}.{ending}"
         try:
-            export_layer(cache.workspace(url), layer, Path(folder.name) / (f"{layer}.{ending}"), as_of=as_of)
+            export_layer(opening.workspace(url), layer, Path(folder.name) / (f"{layer}.{ending}"), as_of=as_of)
             made = max(Path(folder.name).iterdir(), key=lambda file: file.stat().st_size)
         except BaseException:
             folder.cleanup()

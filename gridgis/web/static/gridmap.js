@@ -21,10 +21,10 @@ const ggNode = (tag, attributes = {}, ...children) => {
 };
 
 class GgMap {
-  constructor(L, root) {
+  constructor(L, root, made) {
     this.L = L; this.root = root; this.layers = new Map(); this.wishes = new Map(); this.states = new Map();
     this.canvas = root.querySelector('.gg-canvas');
-    const map = this.map = L.map(this.canvas, { attributionControl: false, zoomControl: false, zoomSnap: 0.5, zoomDelta: 1, maxZoom: 21, minZoom: 2, wheelPxPerZoomLevel: 90, boxZoom: true });
+    const map = this.map = made ?? L.map(this.canvas, { attributionControl: false, zoomControl: false, zoomSnap: 0.5, zoomDelta: 1, maxZoom: 21, minZoom: 2, wheelPxPerZoomLevel: 90, boxZoom: true });
     for (const [name, z] of [['gg-hover', 440], ['gg-picked', 450]]) { map.createPane(name).style.zIndex = z; map.getPane(name).style.pointerEvents = 'none'; }
     this.hover = L.polygon([], { pane: 'gg-hover', renderer: L.svg({ pane: 'gg-hover' }), interactive: false, className: 'gg-hover-shape' }).addTo(map);
     this.picked = L.polygon([], { pane: 'gg-picked', renderer: L.svg({ pane: 'gg-picked' }), interactive: false, className: 'gg-picked-shape' }).addTo(map);
@@ -41,7 +41,7 @@ class GgMap {
 
   update(data, send) {
     this.data = data; this.send = send;
-    this.canvas.style.height = `${data.height}px`;
+    if (typeof data.height === 'number') this.canvas.style.height = `${data.height}px`;
     this.canvas.setAttribute('aria-label', data.text.map_label);
     const bounds = JSON.stringify(data.bounds);
     if (bounds !== this.bounds) { this.bounds = bounds; this.placed = false; this.place(); }
@@ -203,6 +203,20 @@ class GgMap {
   }
 
   remove() { this.resize.disconnect(); window.removeEventListener('keydown', this.onKey); this.map.remove(); }
+}
+
+const ggParts = () => [ggNode('div', { class: 'gg-tools' }), ggNode('div', { class: 'gg-panel', hidden: true }), ggNode('div', { class: 'gg-foot', hidden: true }), ggNode('div', { class: 'gg-note', role: 'status', hidden: true })];
+
+// Draw on a map that Folium made: in notebooks and exported files.
+function ggOnMap(map, data) {
+  const canvas = map.getContainer(), root = ggNode('div', { class: 'gg-map', 'data-state': 'loading' });
+  canvas.replaceWith(root);
+  canvas.classList.add('gg-canvas');
+  canvas.setAttribute('tabindex', '0');
+  root.append(canvas, ...ggParts());
+  root.gg = new GgMap(window.L, root, map);
+  map.invalidateSize({ pan: false });
+  root.gg.update(data, () => {});
 }
 
 export default function ({ parentElement, data, setStateValue }) {
