@@ -50,8 +50,6 @@ class _Pattern:
     """How a kind of incident is spread."""
 
     categories: Sequence[tuple[str, float]]
-    hours: Sequence[float]
-    weekdays: Sequence[float]
     season: Callable[[Floats], Floats]
     """Weight of each day, given its place in the year (0–1)."""
 
@@ -69,14 +67,16 @@ def _summer(part: Floats) -> Floats:
 
 
 _PATTERNS: Final = {
-    "estate": _Pattern((("安全隐患", 0.62), ("环境", 0.26), ("治安", 0.12)), _OFFICE, _WORKDAYS, _growing),
-    "lake": _Pattern((("环境", 0.7), ("安全隐患", 0.3)), _OFFICE, _WEEKENDS, _summer),
-    "market": _Pattern((("治安", 0.8), ("环境", 0.2)), _NIGHT, _WEEKENDS, _steady),
-    "homes": _Pattern((("环境", 0.42), ("安全隐患", 0.36), ("治安", 0.22)), _OFFICE, _WORKDAYS, _steady),
-    "elsewhere": _Pattern((("环境", 0.4), ("安全隐患", 0.35), ("治安", 0.25)), _OFFICE, _WORKDAYS, _steady),
-    "矛盾纠纷": _Pattern((("矛盾纠纷", 1.0),), _EVENING, _WEEKENDS, _steady),
-    "民生服务": _Pattern((("民生服务", 1.0),), _OFFICE, _WORKDAYS, _steady),
+    "estate": _Pattern((("安全隐患", 0.62), ("环境", 0.26), ("治安", 0.12)), _growing),
+    "lake": _Pattern((("环境", 0.7), ("安全隐患", 0.3)), _summer),
+    "market": _Pattern((("治安", 0.8), ("环境", 0.2)), _steady),
+    "homes": _Pattern((("环境", 0.42), ("安全隐患", 0.36), ("治安", 0.22)), _steady),
+    "elsewhere": _Pattern((("环境", 0.4), ("安全隐患", 0.35), ("治安", 0.25)), _steady),
+    "矛盾纠纷": _Pattern((("矛盾纠纷", 1.0),), _steady),
+    "民生服务": _Pattern((("民生服务", 1.0),), _steady),
 }
+# weights of the hours and of the days from Monday, by category
+_RHYTHM: Final = {"治安": (_NIGHT, _WEEKENDS), "矛盾纠纷": (_EVENING, _WEEKENDS)}
 
 _WORDS: Final = {
     "矛盾纠纷": ("宅基地边界纠纷", "邻里排水纠纷", "家庭赡养纠纷", "土地流转租金纠纷", "婚姻家庭纠纷", "施工噪声引起的纠纷"),
@@ -121,13 +121,14 @@ def incidents(rng: np.random.Generator, ground: Ground) -> gpd.GeoDataFrame:
 
 
 def _row(rng: np.random.Generator, pattern: _Pattern, point: shapely.Point, since: dt.date | None) -> dict[str, object]:
+    category = pattern.categories[_pick(rng, np.array([part for _, part in pattern.categories]))][0]
+    hours, weekdays = _RHYTHM.get(category, (_OFFICE, _WORKDAYS))
     day = np.arange(_DAYS)
     first = (since - _YEAR_START).days if since else 0
     weekday = (day + _YEAR_START.weekday()) % 7
-    weight = pattern.season(day / (_DAYS - 1)) * np.array(pattern.weekdays)[weekday] * (day >= first)
+    weight = pattern.season(day / (_DAYS - 1)) * np.array(weekdays)[weekday] * (day >= first)
     chosen = _YEAR_START + dt.timedelta(days=int(_pick(rng, weight)))
-    hour, minute = _pick(rng, np.array(pattern.hours, dtype=float)), int(rng.random() * 60)
-    category = pattern.categories[_pick(rng, np.array([part for _, part in pattern.categories]))][0]
+    hour, minute = _pick(rng, np.array(hours, dtype=float)), int(rng.random() * 60)
     words = _WORDS[category]
     source = "居民来电" if since is None else _SOURCES[_pick(rng, np.array([part for _, part in _SOURCES]))][0]
     return {
