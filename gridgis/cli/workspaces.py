@@ -44,7 +44,7 @@ def demo(front: Front, *, workspace: str) -> None:
         document = {**described(made), "layers": counts}
 
     def tables() -> Sequence[Table | str]:
-        rows = [(name, count) for name, count in counts.items() if count]
+        rows = [(name, number(count)) for name, count in counts.items() if count]
         headings = [t("cli.column_layer", front.lang), t("cli.column_rows", front.lang)]
         return [
             t("cli.made", front.lang, workspace=document["workspace"]),
