@@ -24,6 +24,7 @@ from gridgis.files.mapping import ColumnMapping, recognise
 from gridgis.files.raw import Raw
 from gridgis.files.tables import fold
 from gridgis.files.times import check_zone
+from gridgis.files.values import Bools
 from gridgis.layers import LAYERS, Layer
 from gridgis.progress import Progress, silent
 from gridgis.tasks.findings import Rejected, findings_of
@@ -249,16 +250,17 @@ def _relate(
     if layer.shape == "polygon" and own is not None:
         problems += rules.inside_areas(shapes, own, existing)
     if layer.name == "grids":
-        problems += _overlaps(ws, frame, shapes)
+        good = ~cleaning.bad_rows(problems, len(frame))
+        problems += _overlaps(ws, frame, shapes, good)
     return frame, problems
 
 
-def _overlaps(ws: Workspace, frame: pd.DataFrame, shapes: gpd.GeoSeries) -> list[Problem]:
+def _overlaps(ws: Workspace, frame: pd.DataFrame, shapes: gpd.GeoSeries, good: Bools) -> list[Problem]:
     state = frame["state"].fillna("valid") if "state" in frame.columns else pd.Series("valid", index=frame.index)
     kept = ws.read("grids", columns=["state"])
     kept = kept[~kept.index.isin(frame["code"].dropna()) & (kept["state"].fillna("valid") == "valid")]
     others = gpd.GeoSeries(kept.geometry[kept.geometry.notna()], crs=shapes.crs)
-    return rules.overlapping(shapes, frame["code"], (state == "valid").to_numpy(dtype=bool), others)
+    return rules.overlapping(shapes, frame["code"], (state == "valid").to_numpy(dtype=bool) & good, others)
 
 
 def _sources(read: Sequence[_File]) -> dict[str, Any]:
