@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 import pyproj
 import sqlalchemy as sa
@@ -112,6 +113,10 @@ class Backend(ABC):
     @abstractmethod
     def bounds(self, connection: sa.Connection, table: sa.Table) -> Bounds | None:
         """The box around all geometry of a table, None if there is none."""
+
+    @abstractmethod
+    def boxes(self, connection: sa.Connection, table: sa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Row numbers, ascending, and boxes (n x 4: minx, miny, maxx, maxy) of all rows with geometry."""
 
     # writes
 

@@ -138,6 +138,12 @@ class GeoPackage(Backend):
             yield rows
         result.close()
 
+    def boxes(self, connection: sa.Connection, table: sa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        # the tree's leaves hold just this, 51 rows a blob: no geometry is touched
+        tree = gpkg_schema.rtree_name(table.name)
+        leaves = f'SELECT data FROM "{tree}_node" WHERE nodeno NOT IN (SELECT parentnode FROM "{tree}_parent")'
+        return rtree.leaf_cells([data for (data,) in connection.exec_driver_sql(leaves)])
+
     def bounds(self, connection: sa.Connection, table: sa.Table) -> Bounds | None:
         tree = gpkg_schema.rtree_name(table.name)
         root = connection.exec_driver_sql(f'SELECT data FROM "{tree}_node" WHERE nodeno = 1').scalar()

@@ -10,7 +10,7 @@ up, so that a rounded box always contains the true one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -135,6 +135,26 @@ def root_box(blob: bytes) -> tuple[float, float, float, float] | None:
     rects = np.frombuffer(blob, dtype=_CELL, count=count, offset=_HEAD)["box"]
     low, high = rects.min(axis=0), rects.max(axis=0)
     return float(low[0]), float(low[2]), float(high[1]), float(high[3])
+
+
+def leaf_cells(blobs: Sequence[bytes]) -> tuple[Ids, npt.NDArray[np.float64]]:
+    """Rows, ascending, and their boxes (n x 4: minx, miny, maxx, maxy) from the blobs of all leaves of a tree.
+
+    >>> tree = pack(np.array([7, 5]), outward(np.array([[0.0, 0, 1, 1], [2, 2, 3, 3]])))
+    >>> ids, boxes = leaf_cells([blob for _, blob in tree.node_rows()])
+    >>> ids.tolist(), boxes[0].tolist()
+    ([5, 7], [2.0, 2.0, 3.0, 3.0])
+    """
+    if not blobs:
+        return np.empty(0, dtype=np.int64), np.empty((0, 4))
+    size = len(blobs[0])  # all nodes of a tree are of one size, which the page size decides
+    nodes = np.frombuffer(b"".join(blobs), dtype=np.uint8).reshape(-1, size)
+    capacity = (size - _HEAD) // _CELL.itemsize
+    counts = np.ascontiguousarray(nodes[:, 2:4]).view(">u2").ravel()
+    cells = np.ascontiguousarray(nodes[:, _HEAD : _HEAD + capacity * _CELL.itemsize]).view(_CELL).reshape(-1, capacity)
+    used = cells[np.arange(capacity) < counts[:, None]]
+    order = np.argsort(used["id"], kind="stable")
+    return used["id"][order].astype(np.int64), used["box"][order][:, [0, 2, 1, 3]].astype(np.float64)
 
 
 def _tile_order(boxes: Floats, capacity: int) -> npt.NDArray[np.int64]:

@@ -10,6 +10,8 @@ from types import MappingProxyType, TracebackType
 from typing import Final
 
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyproj
 import sqlalchemy as sa
@@ -116,6 +118,16 @@ class Workspace:
         table = LATEST[layer_named(layer).name]
         with self._backend.reading() as connection:
             return self._backend.bounds(connection, table)
+
+    def boxes(self, layer: str) -> npt.NDArray[np.float64]:
+        """Boxes (n x 4: west, south, east, north) of a layer's latest rows with geometry, in the order of `read`.
+
+        Without touching the geometry: a million rows in a fraction of a second from the GeoPackage's index, whose boxes
+        are rounded outward by up to half a metre.
+        """
+        table = LATEST[layer_named(layer).name]
+        with self._backend.reading() as connection:
+            return self._backend.boxes(connection, table)[1]
 
     def log(self, *, layer: str | None = None, key: str | None = None, limit: int | None = None) -> pd.DataFrame:
         """The change log, oldest entry first, with `limit` the newest ones only.
