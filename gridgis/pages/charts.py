@@ -17,10 +17,12 @@ AMBER: Final = "#B4630A"
 _INK: Final = "#5B6B78"
 _LINE: Final = "#E3E9ED"
 _WIDTH: Final = 720.0
+_NARROW: Final = 480.0
 _LEFT: Final = 52.0
 _RIGHT: Final = 700.0
 _TOP: Final = 40.0
-_ROOM: Final = 90.0
+_DATE_WIDE: Final = 76.0
+_VALUE_WIDE: Final = 48.0
 _FONTS: Final = "system-ui, -apple-system, Segoe UI, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
 
 
@@ -82,28 +84,28 @@ def steps(
         share = frame.ceiling * tick / 5
         parts.append(_rule(frame.y(share)))
         parts.append(_text(_LEFT - 8, frame.y(share) + 4, text.percent(share, digits=0), "end"))
-    shown = _spread(dates, frame)
+    shown = _spread(dates, frame, _DATE_WIDE)
     parts += [_text(frame.x(date), frame.bottom + 20, f"{date:%Y-%m-%d}", _anchor(date, dates)) for date in shown]
     if mark is not None and dates[0] < mark < dates[-1]:
         x = frame.x(mark)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{frame.bottom}" stroke="{_INK}" stroke-dasharray="2 3"/>')
     for line in lines:
-        parts += _line(line, dates, frame, lang, shown)
+        parts += _line(line, dates, frame, lang)
     parts.append(_legend(lines))
     return _svg("".join(parts), height, label)
 
 
 def histogram(edges: Sequence[float], counts: Sequence[int], *, label: str, unit: str, height: float = 230.0) -> str:
     """Counts per class; `edges` has one more entry than `counts`, in `unit`."""
-    left, right, top, bottom = 56.0, _WIDTH - 16.0, 14.0, height - 36.0
+    left, right, top, bottom = 52.0, _NARROW - 14.0, 14.0, height - 38.0
     if not counts or max(counts) == 0:
-        return _svg("", height, label)
-    most = max(counts)
+        return _svg("", height, label, width=_NARROW)
+    most = _round_up(max(counts))
     step = (right - left) / len(counts)
     parts = [f'<line x1="{left}" x2="{right}" y1="{bottom}" y2="{bottom}" stroke="#9AA8B3"/>']
     for tick in range(5):
         y = bottom - (bottom - top) * tick / 4
-        parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_LINE}"/>')
+        parts.append(_rule(y, right=right))
         parts.append(_text(left - 8, y + 4, text.number(most * tick / 4), "end"))
     for i, count in enumerate(counts):
         tall = (bottom - top) * count / most
@@ -112,10 +114,10 @@ def histogram(edges: Sequence[float], counts: Sequence[int], *, label: str, unit
             f'<rect x="{left + step * i + 1:.1f}" y="{bottom - tall:.1f}" width="{step - 2:.1f}" height="{tall:.1f}" '
             f'fill="{BLUE}"><title>{html.escape(tip)}</title></rect>'
         )
-    every = max(1, -(-len(edges) // 10))
+    every = max(1, -(-len(edges) // 6))
     parts += [_text(left + step * i, bottom + 17, text.number(edges[i]), "middle") for i in range(0, len(edges), every)]
     parts.append(_text(right, height - 4, unit, "end"))
-    return _svg("".join(parts), height, label)
+    return _svg("".join(parts), height, label, width=_NARROW)
 
 
 def as_picture(svg: str, label: str) -> str:
@@ -128,7 +130,7 @@ def as_picture(svg: str, label: str) -> str:
     return f'<img class="gp-chart" alt="{html.escape(label)}" src="data:image/svg+xml;base64,{packed}">'
 
 
-def _line(line: Line, dates: Sequence[dt.date], frame: _Frame, lang: Lang, shown: Sequence[dt.date]) -> list[str]:
+def _line(line: Line, dates: Sequence[dt.date], frame: _Frame, lang: Lang) -> list[str]:
     points = [(date, value) for date, value in zip(dates, line.values, strict=True) if value is not None]
     if not points:
         return []
@@ -137,19 +139,24 @@ def _line(line: Line, dates: Sequence[dt.date], frame: _Frame, lang: Lang, shown
         path += f"H{frame.x(date):.1f}V{frame.y(value):.1f}"
     dash = f' stroke-dasharray="{line.dash}"' if line.dash else ""
     parts = [f'<path d="{path}" fill="none" stroke="{line.colour}" stroke-width="2.2"{dash}/>']
+    shown = _spread(dates, frame, _VALUE_WIDE)
     for date, value in points:
         x, y = frame.x(date), frame.y(value)
         tip = html.escape(f"{text.day(date, lang)} · {line.name} {text.percent(value)}")
         ring = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#fff" stroke="{line.colour}" stroke-width="2">'
         parts.append(f"{ring}<title>{tip}</title></circle>")
         if date in shown:
-            above = -10 if line.above else 20
-            parts.append(_text(x, y + above, text.percent(value), _anchor(date, dates), colour=line.colour))
+            # beside its point, over or under the step that begins there, where no line runs
+            last = date == dates[-1]
+            parts.append(
+                _text(x + (2 if last else 7), y + (-9 if line.above else 18), text.percent(value), "end" if last else "start",
+                      colour=line.colour)
+            )  # fmt: skip
     return parts
 
 
-def _rule(y: float) -> str:
-    return f'<line x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_LINE}"/>'
+def _rule(y: float, *, right: float = _RIGHT) -> str:
+    return f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_LINE}"/>'
 
 
 def _legend(lines: Sequence[Line]) -> str:
@@ -163,11 +170,15 @@ def _legend(lines: Sequence[Line]) -> str:
     return "".join(parts)
 
 
-def _spread(dates: Sequence[dt.date], frame: _Frame) -> list[dt.date]:
-    """The dates that can be labelled without touching; the last one always."""
-    shown: list[dt.date] = []
-    for date in reversed(dates):
-        if not shown or frame.x(shown[-1]) - frame.x(date) > _ROOM:
+def _spread(dates: Sequence[dt.date], frame: _Frame, wide: float) -> list[dt.date]:
+    """The dates whose labels of a width do not touch; the last one always, then from the first on."""
+    kept: list[tuple[float, float]] = []
+    shown = []
+    for date in [dates[-1], *dates[:-1]]:
+        middle = frame.x(date)
+        start = {"middle": middle - wide / 2, "end": middle - wide, "start": middle}[_anchor(date, dates)]
+        if all(start + wide + 6 < left or right + 6 < start for left, right in kept):
+            kept.append((start, start + wide))
             shown.append(date)
     return shown
 
@@ -184,9 +195,20 @@ def _ceiling(most: float) -> float:
 
 
 def _text(x: float, y: float, words: str, anchor: str, *, colour: str = _INK) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="13" fill="{colour}">{html.escape(words)}</text>'
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="13"'
+    # a white rim keeps letters readable where a line passes
+    rim = 'stroke="#fff" stroke-width="3" paint-order="stroke" stroke-linejoin="round"'
+    return f'<text {place} fill="{colour}" {rim}>{html.escape(words)}</text>'
 
 
-def _svg(body: str, height: float, label: str) -> str:
+def _round_up(most: int) -> int:
+    """The next number a scale of four parts reads well with."""
+    step = 1
+    while step * 4 < most:
+        step = step * 2 if str(step)[0] in "15" else step // 2 * 5
+    return step * 4
+
+
+def _svg(body: str, height: float, label: str, *, width: float = _WIDTH) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="gp-chart" font-family="{_FONTS}" width="100%"'
-    return f'{head} viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img" aria-label="{html.escape(label)}">{body}</svg>'
+    return f'{head} viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{html.escape(label)}">{body}</svg>'

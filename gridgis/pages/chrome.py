@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
@@ -14,9 +14,12 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from gridgis.errors import GridgisError
+from gridgis.maps import MapLayer
+from gridgis.maps.basemap import from_settings
 from gridgis.pages import shared
 from gridgis.store import WorkspaceInfo
 from gridgis.text import LANGS
+from gridgis.web.component import grid_map
 
 _ICONS: Final = {
     "overview": ":material/monitoring:",
@@ -77,6 +80,17 @@ def _style() -> str:
     words = "".join(f'--gp-{word.replace("_", "-")}:"{_css(shared.say(f"pages.{word}"))}";' for word in _OWN_WORDS)
     sheet = (resources.files("gridgis.pages") / "style.css").read_text(encoding="utf-8")
     return f"<style>:root{{{words}}}\n{sheet}</style>"
+
+
+def plot(layers: Sequence[MapLayer], *, key: str, height: int) -> None:
+    """A map as every page draws it: in the session's language, marked when synthetic, on the base map of the settings.
+
+    A click opens a popup in the browser and computes nothing.
+    """
+    ws = shared.workspace()
+    notice = shared.say("general.synthetic") if ws.info.synthetic else None
+    base = from_settings(ws.settings())
+    grid_map(layers, key=key, lang=shared.lang(), height=height, notice=notice, base=base, selectable=False)
 
 
 def _language() -> None:

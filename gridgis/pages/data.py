@@ -19,7 +19,6 @@ from gridgis.pages import chrome, drawing, importing, jobs, shared, tables, welc
 from gridgis.pages.tables import Column
 from gridgis.progress import Progress
 from gridgis.tasks import checking, exporting
-from gridgis.web.component import grid_map
 
 _FORMATS: Final[Mapping[str, str]] = {
     ".gpkg": "GeoPackage", ".geojson": "GeoJSON", ".xlsx": "Excel", ".csv": "CSV",
@@ -90,7 +89,7 @@ def _layers() -> None:
     on = {"areas", "grids", "stations"}
     url, revision = ws.info.url, ws.revision
     layers = [drawing.workspace_layer(url, name, revision, lang, visible=name in on) for name in drawn]
-    grid_map(layers, key="layers_map", lang=lang, height=520)
+    chrome.plot(layers, key="layers_map", height=520)
 
 
 def _order(names: list[str]) -> list[str]:

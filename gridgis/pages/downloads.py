@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import io
 import tempfile
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +14,9 @@ import pandas as pd
 import pyogrio
 import xlsxwriter
 
-from gridgis.pages import blocks
-from gridgis.pages.columns import by_columns, trend_columns
+from gridgis import text
+from gridgis.pages import blocks, tables
+from gridgis.pages.columns import book_columns, screen_columns
 from gridgis.pages.tables import Column
 from gridgis.tasks.overview import Overview
 from gridgis.text import Lang, t
@@ -34,9 +37,9 @@ def workbook(answer: Overview, lang: Lang) -> bytes:
         styles = _styles(book)
         _headline_sheet(book.add_worksheet(t("downloads.sheet_headline", lang)), styles, answer, lang)
         for by, frame in answer.tables.items():
-            _frame_sheet(book.add_worksheet(t(f"downloads.sheet_{by}", lang)), styles, frame, by_columns(by, frame, lang))
+            _frame_sheet(book.add_worksheet(t(f"downloads.sheet_{by}", lang)), styles, frame, book_columns(by, frame, lang))
         trend = book.add_worksheet(t("downloads.sheet_trend", lang))
-        _frame_sheet(trend, styles, answer.trend, trend_columns(answer.trend, lang))
+        _frame_sheet(trend, styles, answer.trend, book_columns("trend", answer.trend, lang))
         _notes_sheet(book.add_worksheet(t("downloads.sheet_notes", lang)), styles, answer, lang)
     return stream.getvalue()
 
@@ -54,6 +57,37 @@ def geopackage(answer: Overview, lang: Lang) -> bytes:
         about = pd.DataFrame(_about(answer, lang), columns=["key", "value"])
         pyogrio.write_dataframe(about, file, layer="about", driver="GPKG")
         return file.read_bytes()
+
+
+def page(answer: Overview, drawn_map: str, lang: Lang) -> str:
+    """The overview as one HTML file: sentence, figures, map, trend, tables, arithmetic, notes; it asks no machine for anything.
+
+    `drawn_map` is a whole page of its own (`maps.folium_map.self_contained_html`) and stands in a frame inside this one, so
+    that neither's styles touch the other's.
+    """
+    title = t("downloads.page_title", lang, place=answer.place, date=text.day(answer.as_of, lang))
+    parts = [f"<h1>{html.escape(title)}</h1>"]
+    if answer.synthetic:
+        parts.append(f'<div class="gp-synthetic">{html.escape(t("general.synthetic", lang))}</div>')
+    parts += [blocks.headline(answer, lang), blocks.cards(answer, lang), _heading("overview.map_title", lang)]
+    parts.append(f'<iframe title="{html.escape(t("overview.map_title", lang))}" srcdoc="{html.escape(drawn_map)}"></iframe>')
+    if len(answer.trend):
+        parts += [_heading("overview.trend_title", lang), blocks.trend(answer, lang)]
+    for by, frame in answer.tables.items():
+        parts += [_heading(f"overview.by_{by}", lang), tables.table(frame, screen_columns(by, frame, lang), lang)]
+    parts += [_heading("overview.how_title", lang), blocks.how(answer, lang)]
+    parts += [_heading("overview.notes_title", lang), blocks.notes(answer, lang)]
+    sheet = (resources.files("gridgis.pages") / "style.css").read_text(encoding="utf-8")
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
+    tag = "zh-CN" if lang == "zh" else "en"
+    body = "\n".join(parts)
+    return (
+        f'<!DOCTYPE html><html lang="{tag}"><head>{head}<style>{sheet}</style></head><body class="gp-file">{body}</body></html>'
+    )
+
+
+def _heading(key: str, lang: Lang) -> str:
+    return f'<div class="gp-section"><h2>{html.escape(t(key, lang))}</h2></div>'
 
 
 def file_name(answer: Overview, lang: Lang, ending: str) -> str:

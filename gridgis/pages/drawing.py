@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import geopandas as gpd
 
 from gridgis.layers import LAYERS
@@ -29,8 +31,11 @@ _LOOKS = {
 }
 
 
-def overview(answer: Overview, lang: Lang) -> list[MapLayer]:
-    """The layers of the overview, from the ground up; empty ones are left out."""
+def overview(answer: Overview, lang: Lang, *, under: Sequence[MapLayer] = ()) -> list[MapLayer]:
+    """The layers of the overview, from the ground up; empty ones are left out.
+
+    `under` goes between the shaded villages and the grids: the workspace's own water and roads.
+    """
     coverage = (
         Field("code", t("overview.col_code", lang)),
         Field("area_share", t("overview.col_area_share", lang), share=True),
@@ -64,13 +69,21 @@ def overview(answer: Overview, lang: Lang) -> list[MapLayer]:
         ("natural_villages", "natural", _NATURAL, place, "name", False),
         ("stations", "stations", _stations(lang), station, "name", True),
     )
-    return [
+    drawn = [
         MapLayer(
             name, t(f"overview.layer_{title}", lang), answer.layers[name], style, _there(popup, answer.layers[name]), label, shown
         )
         for name, title, style, popup, label, shown in wanted
         if name in answer.layers and len(answer.layers[name])
     ]
+    ground = [layer for layer in drawn if layer.name == "villages"]
+    return [*ground, *under, *(layer for layer in drawn if layer.name != "villages")]
+
+
+def surroundings(url: str, layers: Sequence[str], revision: int, lang: Lang) -> list[MapLayer]:
+    """The workspace's own water and roads, where it has any: what a reader finds the way by."""
+    there = [name for name in ("water", "roads") if name in layers]
+    return [workspace_layer(url, name, revision, lang, visible=name == "water") for name in there]
 
 
 def workspace_layer(url: str, layer: str, revision: int, lang: Lang, *, visible: bool = True) -> MapLayer:

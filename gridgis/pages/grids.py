@@ -16,7 +16,6 @@ from gridgis.pages.tables import Column
 from gridgis.progress import Progress
 from gridgis.store import Workspace
 from gridgis.tasks import gridding, settlements
-from gridgis.web.component import grid_map
 
 _SHOWN: Final = 200
 _CODES: Final[tuple[CellCode, ...]] = ("15", "long")
@@ -133,7 +132,8 @@ def _cell_figures(count: int) -> None:
             )
         )
     )
-    left, right = st.columns([1.45, 1], gap="medium")
+    with st.container(key="gp_stack_figures"):
+        left, right = st.columns([1.45, 1], gap="medium")
     with left:
         chrome.section("gridpage.map")
         _map("unit_cells")
@@ -168,7 +168,8 @@ def _village_figures(count: int) -> None:
             )
         )
     )
-    left, right = st.columns([1.45, 1], gap="medium")
+    with st.container(key="gp_stack_figures"):
+        left, right = st.columns([1.45, 1], gap="medium")
     with left:
         chrome.section("gridpage.map")
         _map("natural_villages", "buildings")
@@ -187,7 +188,7 @@ def _map(*layers: str) -> None:
     ws = shared.workspace()
     names = [name for name in (*_UNDER, *layers) if ws.count(name)]
     drawn = [drawing.workspace_layer(ws.info.url, name, ws.revision, shared.lang()) for name in names]
-    grid_map(drawn, key=f"grids_map_{layers[0]}", lang=shared.lang(), height=560)
+    chrome.plot(drawn, key=f"grids_map_{layers[0]}", height=560)
 
 
 def _missing(key: str) -> None:

@@ -10,12 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from gridgis import text
-from gridgis.maps import folium_map, picture
+from gridgis.maps import MapLayer, folium_map, picture
 from gridgis.pages import answers, blocks, charts, chrome, downloads, drawing, shared, tables, welcome
-from gridgis.pages.columns import by_columns
+from gridgis.pages.columns import screen_columns
 from gridgis.tasks.overview import Overview
 from gridgis.text import Lang, t
-from gridgis.web.component import grid_map
 
 _MAP_HEIGHT = 560
 
@@ -34,7 +33,7 @@ def show() -> None:
     st.html(blocks.headline(answer, lang))
     st.html(blocks.cards(answer, lang))
     chrome.section("overview.map_title", "overview.map_hint")
-    grid_map(drawing.overview(answer, lang), key="overview_map", lang=lang, height=_MAP_HEIGHT)
+    chrome.plot(_layers(answer, lang), key="overview_map", height=_MAP_HEIGHT)
     _trend(answer, lang)
     _tables(answer, lang)
     _explain(answer, lang)
@@ -80,24 +79,25 @@ def _trend(answer: Overview, lang: Lang) -> None:
     if answer.trend.empty:
         st.html(f'<div class="gp-empty">{html.escape(shared.say("overview.trend_none"))}</div>')
         return
-    left, right = st.columns([1.35, 1], gap="medium")
+    with st.container(key="gp_stack_trend"):
+        left, right = st.columns([1.35, 1], gap="medium")
     with left:
         st.html(charts.as_picture(blocks.trend(answer, lang), shared.say("overview.trend_label")))
     with right:
         if (batches := answer.tables.get("batch")) is not None:
             st.html(
-                tables.table(batches, _short(by_columns("batch", batches, lang)), lang, label=shared.say("overview.by_batch"))
+                tables.table(batches, _short(screen_columns("batch", batches, lang)), lang, label=shared.say("overview.by_batch"))
             )
 
 
 def _short(columns: list[tables.Column]) -> list[tables.Column]:
     """The columns that fit beside the chart."""
-    wanted = ("name", "area_share", "population_share", "grids_covered", "grids_total")
+    wanted = ("name", "area_share", "population_share", "grids_covered")
     return [column for column in columns if column.field in wanted]
 
 
 def _tables(answer: Overview, lang: Lang) -> None:
-    chrome.section("overview.tables_title")
+    chrome.section("overview.tables_title", "overview.tables_hint")
     kinds = list(answer.tables)
     if not kinds:
         st.html(f'<div class="gp-empty">{html.escape(shared.say("overview.no_rows"))}</div>')
@@ -123,7 +123,9 @@ def _tables(answer: Overview, lang: Lang) -> None:
         )
     frame = _ordered(answer.tables[by or kinds[0]], order or "code")
     st.html(
-        tables.table(frame, by_columns(by or kinds[0], frame, lang), lang, height_px=620, label=shared.say(f"overview.by_{by}"))
+        tables.table(
+            frame, screen_columns(by or kinds[0], frame, lang), lang, height_px=620, label=shared.say(f"overview.by_{by}")
+        )
     )
 
 
@@ -161,9 +163,19 @@ def _downloads(answer: Overview, lang: Lang) -> None:
             )
 
 
+def _layers(answer: Overview, lang: Lang) -> list[MapLayer]:
+    ws = shared.workspace()
+    under = drawing.surroundings(ws.info.url, [name for name in ("water", "roads") if ws.count(name)], ws.revision, lang)
+    return drawing.overview(answer, lang, under=under)
+
+
 def _picture(answer: Overview, lang: Lang) -> bytes:
-    return picture.png(drawing.overview(answer, lang), lang=lang)
+    notice = t("general.synthetic", lang) if answer.synthetic else None
+    title = t("overview.title", lang)
+    return picture.png(_layers(answer, lang), lang=lang, title=title, lines=[blocks.sentence(answer, lang)], notice=notice)
 
 
 def _page(answer: Overview, lang: Lang) -> bytes:
-    return folium_map.self_contained_html(drawing.overview(answer, lang), lang=lang).encode()
+    notice = t("general.synthetic", lang) if answer.synthetic else None
+    drawn = folium_map.self_contained_html(_layers(answer, lang), lang=lang, notice=notice)
+    return downloads.page(answer, drawn, lang).encode()

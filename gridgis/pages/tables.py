@@ -13,7 +13,7 @@ import pandas as pd
 from gridgis import text
 from gridgis.text import Lang, t
 
-Kind = Literal["text", "code", "int", "number", "km2", "percent", "bar", "date"]
+Kind = Literal["text", "name", "code", "int", "number", "km2", "percent", "bar", "date"]
 _RIGHT: Final = {"int", "number", "km2", "percent", "bar"}
 
 
@@ -29,6 +29,8 @@ class Column:
     """`km2` takes square metres, `percent` and `bar` a share (0–1); a missing value shows as "–"."""
     digits: int | None = None
     """Decimals, where the kind's own are not wanted."""
+    of: str | None = None
+    """Column with the denominator, shown behind a slash in the same cell."""
 
 
 def table(frame: pd.DataFrame, columns: Sequence[Column], lang: Lang, *, height_px: int | None = None, label: str = "") -> str:
@@ -40,9 +42,11 @@ def table(frame: pd.DataFrame, columns: Sequence[Column], lang: Lang, *, height_
     <tbody><tr><td>&lt;b&gt;</td><td class="r">43.6 %</td></tr></tbody></table></div>
     """
     head = "".join(f'<th scope="col"{_align(column)}>{html.escape(column.title)}</th>' for column in columns)
+    values = _values(frame, [column.field for column in columns])
+    wholes = _values(frame, [column.of for column in columns])
     rows = (
-        "".join(_cell(value, column, lang) for value, column in zip(row, columns, strict=True))
-        for row in frame.reindex(columns=[column.field for column in columns]).itertuples(index=False, name=None)
+        "".join(_cell(value, whole, column, lang) for value, whole, column in zip(row, of, columns, strict=True))
+        for row, of in zip(values, wholes, strict=True)
     )
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     style = f' style="max-height:{height_px}px"' if height_px else ""
@@ -103,8 +107,17 @@ def _number(value: float, kind: Kind, digits: int | None) -> str:
     return text.number(value, digits=whole if digits is None else digits)
 
 
-def _cell(value: object, column: Column, lang: Lang) -> str:
+def _values(frame: pd.DataFrame, fields: Sequence[str | None]) -> list[tuple[object, ...]]:
+    """The rows of a frame's columns; nothing for a column that is not there."""
+    empty = [None] * len(frame)
+    series = [frame[field].tolist() if field is not None and field in frame else empty for field in fields]
+    return list(zip(*series, strict=True)) if series else [()] * len(frame)
+
+
+def _cell(value: object, whole: object, column: Column, lang: Lang) -> str:
     shown = html.escape(value_text(_plain(value), column.kind, lang, digits=column.digits))
+    if column.of is not None:
+        shown += f" / {html.escape(value_text(_plain(whole), column.kind, lang, digits=column.digits))}"
     if column.kind == "bar" and shown != "–":
         share = min(max(float(str(value)), 0.0), 1.0)
         return f'<td class="r bar"><i style="width:{share * 100:.1f}%"></i><span>{shown}</span></td>'
@@ -119,4 +132,4 @@ def _plain(value: object) -> object:
 def _align(column: Column) -> str:
     if column.kind in _RIGHT:
         return ' class="r"'
-    return ' class="c"' if column.kind == "code" else ""
+    return ' class="c"' if column.kind in ("code", "name", "date") else ""

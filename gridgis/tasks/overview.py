@@ -125,7 +125,7 @@ def openings(ws: Workspace) -> dict[dt.date, int]:
 
 
 def cell_areas(ws: Workspace) -> CellAreas:
-    """The areas of the unit cells and their distribution in 20 equal classes up to twice the median.
+    """The areas of the unit cells and their distribution in at most 20 equal classes up to about twice the median.
 
     Raises
     ------
@@ -138,10 +138,21 @@ def cell_areas(ws: Workspace) -> CellAreas:
     cells = pd.DataFrame(frame[["area_m2", "area_code"]]).sort_index()
     areas: NDArray[np.float64] = cells["area_m2"].to_numpy(dtype=float)
     median = float(np.median(areas))
-    edges = np.linspace(0.0, _MOST_SPREAD * median, _CLASSES + 1)
+    step = _round_step(_MOST_SPREAD * median / _CLASSES)
+    edges = step * np.arange(round(_MOST_SPREAD * median / step) + 1)
     counts, _ = np.histogram(np.minimum(areas, edges[-1]), edges)
     within = float(((areas >= median / 2) & (areas <= median * 1.5)).mean())
     return CellAreas(cells, median, float(areas.sum()), within, tuple(edges.tolist()), tuple(counts.tolist()))
+
+
+def _round_step(about: float) -> float:
+    """The number nearest above that is 1, 2 or 5 times a power of ten, so that limits of classes read well.
+
+    >>> _round_step(999.9), _round_step(240.0)
+    (1000.0, 500.0)
+    """
+    power = 10.0 ** np.floor(np.log10(about))
+    return float(next(power * times for times in (1, 2, 5, 10) if power * times >= about * (1 - 1e-9)))
 
 
 def _report(ws: Workspace, by: By, date: dt.date, progress: Progress) -> covering.CoverageReport | None:
