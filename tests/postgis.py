@@ -34,8 +34,12 @@ def missing_postgis() -> str | None:
 
 
 @contextmanager
-def running_postgis() -> Iterator[str]:
-    """The address of an empty database with PostGIS, up as long as the block runs."""
+def running_postgis(*, durable: bool = False) -> Iterator[str]:
+    """The address of an empty database with PostGIS, up as long as the block runs.
+
+    Without `durable` the server does not wait for the disk: its data would not survive a crash of the machine, but
+    survives that of any process.
+    """
     binaries = _binaries()
     if binaries is None:
         raise RuntimeError(missing_postgis())
@@ -47,14 +51,14 @@ def running_postgis() -> Iterator[str]:
         port = free_port()
         _run([str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "gridgis", "-A", "trust", "-E", "UTF8", "--no-locale",
               "--no-sync"])  # fmt: skip
-        server = _start(binaries, folder, port)
+        server = _start(binaries, folder, port, durable=durable)
         try:
             address = f"postgresql://gridgis@127.0.0.1:{port}/postgres"
             _wait_for(address, server, folder / "server.log")
             _prepare(address)
             yield address
         finally:
-            server.send_signal(signal.SIGINT)  # "fast": open connections are cut
+            server.send_signal(signal.SIGQUIT)  # "immediate": nobody will read this data again
             try:
                 server.wait(20)
             except subprocess.TimeoutExpired:
@@ -64,12 +68,14 @@ def running_postgis() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(binaries: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
+def _start(binaries: Path, folder: Path, port: int, *, durable: bool) -> subprocess.Popen[bytes]:
     options = {
         "port": port,
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": folder,
-        "fsync": "on",
+        "fsync": "on" if durable else "off",
+        "full_page_writes": "on" if durable else "off",
+        "autovacuum": "on" if durable else "off",
         "max_connections": 60,
         "shared_buffers": "64MB",
         "max_wal_size": "1GB",

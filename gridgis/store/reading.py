@@ -19,8 +19,8 @@ import sqlalchemy as sa
 
 from gridgis.errors import DataError, WorkspaceError
 from gridgis.layers import LAYERS, Kind, Layer
+from gridgis.store import migrations
 from gridgis.store.backend import Backend, Bounds, WorkspaceInfo
-from gridgis.store.migrations import HEAD
 from gridgis.store.schema import LATEST, PAST, WORKSPACE
 from gridgis.store.values import column_series
 
@@ -82,7 +82,7 @@ def load_state(backend: Backend, connection: sa.Connection) -> State:
     if row is None:
         raise WorkspaceError("store.not_gridgis", place=backend.label)
     crs = _parse_crs(row["crs"]) if row["crs"] else None
-    info = WorkspaceInfo(backend.label, backend.kind, row["name"], crs, bool(row["synthetic"]), int(HEAD))
+    info = WorkspaceInfo(backend.label, backend.kind, row["name"], crs, bool(row["synthetic"]), int(migrations.HEAD))
     return State(info, int(row["srs_id"]), int(row["revision"]))
 
 

@@ -134,8 +134,8 @@ def _instants(layer: str, column: Column, series: pd.Series[Any], keys: Sequence
         for row, value in enumerate(values):
             if value is None:
                 continue
-            moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-            if not isinstance(moment, dt.datetime):
+            moment = _moment(value)
+            if moment is None:
                 raise _bad(layer, column, keys[row], value)
             if moment.tzinfo is None:
                 raise DataError("store.naive_time", layer=layer, column=column.name, key=keys[row], value=value)
@@ -144,6 +144,15 @@ def _instants(layer: str, column: Column, series: pd.Series[Any], keys: Sequence
     codes, moments = pd.factorize(series.dt.tz_convert("UTC").dt.floor(_INSTANT_UNIT), use_na_sentinel=True)
     distinct: list[Any] = [*(moment.to_pydatetime() for moment in pd.DatetimeIndex(moments)), None]
     return [distinct[code] for code in codes.tolist()]
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    if not isinstance(value, str):
+        return value if isinstance(value, dt.datetime) else None
+    try:
+        return dt.datetime.fromisoformat(value)
+    except ValueError:
+        return None
 
 
 def _naive(values: Sequence[Any]) -> Any:

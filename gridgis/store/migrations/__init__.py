@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from typing import Final
+from pathlib import Path
 
 import sqlalchemy as sa
 
-HEAD: Final = "0001"
+HEAD: str = "0001"
+FOLDER: Path = Path(__file__).parent
 
 
 def known_revisions() -> frozenset[str]:
     """Every revision this program knows, without loading Alembic."""
-    names = (entry.name for entry in (resources.files(__name__) / "versions").iterdir())
-    return frozenset(name[1:5] for name in names if name.startswith("r") and name.endswith(".py"))
+    return frozenset(file.name[1:5] for file in (FOLDER / "versions").glob("r*.py"))
 
 
 def upgrade(connection: sa.Connection) -> None:
@@ -23,7 +22,7 @@ def upgrade(connection: sa.Connection) -> None:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", "gridgis.store:migrations")
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     with EnvironmentContext(config, script) as environment:
