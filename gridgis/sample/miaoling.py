@@ -132,7 +132,7 @@ def _areas(town: _Town, buildings: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         "code": codes,
         "name": [plan.TOWN_NAME, *(spec.name for spec in plan.VILLAGES)],
         "level": ["town"] + ["village"] * len(plan.VILLAGES),
-        "parent": [plan.TOWN[:6], *([plan.TOWN] * len(plan.VILLAGES))],
+        "parent": [None, *([plan.TOWN] * len(plan.VILLAGES))],
         "population": [people["population"].sum(), *people["population"].reindex(codes[1:])],
         "households": [people["households"].sum(), *people["households"].reindex(codes[1:])],
         "kind": ["town", *(spec.kind for spec in plan.VILLAGES)],

@@ -48,8 +48,8 @@ def village_cells(rng: np.random.Generator, ground: Terrain, seats: Floats) -> I
     efforts = np.where(np.isfinite(efforts), efforts, 1e9)
     aim, start = targets.copy(), None
     best, error = np.full(CANVAS.shape, -1, dtype=np.int64), np.inf
-    for _ in range(8):  # calming the borders costs or brings some cells: aim that much off
-        label, start = balance(efforts, aim, start=start, rounds=25)
+    for _ in range(6):  # calming the borders costs or brings some cells: aim that much off
+        label, start = balance(efforts, aim, start=start, rounds=20)
         village = calm(np.where(label < len(plan.VILLAGES), label, -1).reshape(CANVAS.shape), cells=3)
         miss = targets - np.bincount(village[village >= 0], minlength=len(targets))
         if (off := float(np.nansum(np.abs(miss)))) < error:
@@ -65,7 +65,9 @@ def _trimmed(village: Ints, targets: Floats) -> Ints:
         for number, miss in enumerate(np.round(targets - drawn).astype(int)):
             own, outside = village == number, village < 0
             giver, taker = (outside, own) if miss > 0 else (own, outside)
-            strip = np.flatnonzero(giver & ndimage.binary_dilation(taker))[: abs(miss)]
+            strip = np.flatnonzero(giver & ndimage.binary_dilation(taker))
+            around = ndimage.uniform_filter(taker.astype(float), 5).ravel()[strip]
+            strip = strip[np.argsort(-around, kind="stable")][: abs(miss)]  # bays and spits first
             village.ravel()[strip] = number if miss > 0 else -1
     return connected(village)
 
@@ -109,7 +111,7 @@ def grid_cells(rng: np.random.Generator, ground: Terrain, village: Ints, homes: 
         points = CANVAS.point_of(own)
         efforts = _efforts(inner, seeds)
         share = np.full(spec.grids, dry.sum() / spec.grids)
-        for _ in range(8):  # Lloyd again, now in the measure of effort: every seed moves to the middle of its land
+        for _ in range(5):  # Lloyd again, now in the measure of effort: every seed moves to the middle of its land
             part = np.where(dry, np.argmin(efforts, axis=0), -1)
             lands = [np.flatnonzero(part == k) for k in range(spec.grids)]
             far = np.where(dry & (weight == 1), efforts.min(axis=0), -1)
@@ -118,7 +120,7 @@ def grid_cells(rng: np.random.Generator, ground: Terrain, village: Ints, homes: 
             if len(lands[starved]) < 0.3 * share[starved]:
                 seeds[starved] = int(np.argmax(far))  # hemmed in: it starts again where nobody is near
             efforts = _efforts(inner, seeds)
-        part, _ = balance(efforts, share, seeds=seeds, sizes=dry.astype(float), rounds=40)
+        part, _ = balance(efforts, share, seeds=seeds, sizes=dry.astype(float), rounds=25)
         out.ravel()[own] = first + _whole(part, blocks.ravel()[own])
         first += spec.grids
     return np.where(village < 0, -1, connected(out))

@@ -69,7 +69,7 @@ def test_reports_at_the_lake_come_in_summer(town: Town, reports: gpd.GeoDataFram
 
 
 def test_hours_and_weekdays_have_a_rhythm(incidents: gpd.GeoDataFrame) -> None:
-    hour, day = incidents["occurred_at"].dt.hour, incidents["occurred_at"].dt.weekday
+    hour, day = incidents["occurred_at"].dt.hour, incidents["occurred_at"].dt.day_of_week
     at_work = incidents["category"].isin(["环境", "安全隐患", "民生服务"])
     assert hour[at_work].between(8, 17).mean() > 0.75
     order = hour[incidents["category"] == "治安"]
