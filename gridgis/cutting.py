@@ -8,7 +8,6 @@ enters or lies in a single cell. A large polygon is so never clipped cell by cel
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gridgis.halving import halve, inserted
 from gridgis.lattice import Lattice
 from gridgis.progress import Progress, silent
 
@@ -77,11 +77,11 @@ def cut(shapes: Shapes, lattice: Lattice, *, progress: Progress = silent) -> Pie
     """
     parts, owner = _node(shapes, lattice.cell_m)
     touched = _touched(parts, lattice)
-    whole, cut_owner, cut_shapes = _halve(parts, owner, touched, lattice, _clip, progress)
+    whole, cut_owner, cut_shapes = halve(parts, owner, touched, lattice, progress=progress)
     wrong = _wrong(parts, owner, whole, cut_owner, cut_shapes, lattice)
     if len(wrong):  # rings that touch themselves can be too much for the fast way
         again = np.isin(owner, wrong)
-        more, more_owner, more_shapes = _halve(parts[again], owner[again], touched, lattice, shapely.intersection, silent)
+        more, more_owner, more_shapes = halve(parts[again], owner[again], touched, lattice, intersection=shapely.intersection)
         fine, cut_fine = ~np.isin(whole[:, 0], wrong), ~np.isin(cut_owner, wrong)
         whole, cut_owner = np.concatenate([whole[fine], more]), np.concatenate([cut_owner[cut_fine], more_owner])
         cut_shapes = np.concatenate([cut_shapes[cut_fine], more_shapes])
@@ -113,7 +113,7 @@ def _node(shapes: Shapes, cell_m: int) -> tuple[Shapes, Ints]:
     segment, along, points = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.lexsort((np.where(forward[segment], along, -along), segment))
     segment, points = segment[order], points[order]
-    noded, offsets = _inserted(xy, ring_offsets, at[segment], points)
+    noded, offsets = inserted(xy, ring_offsets, at[segment], points)
     # snapping can let two vertices of a ring meet: the second goes
     ring = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     kept = np.r_[True, (noded[1:] != noded[:-1]).any(axis=1) | (ring[1:] != ring[:-1])]
@@ -129,12 +129,6 @@ def _node(shapes: Shapes, cell_m: int) -> tuple[Shapes, Ints]:
         (offsets, np.r_[0, np.cumsum(rings_of[rings_of > 0])]),
     )
     return np.asarray(polygons, dtype=object), owner[rings_of > 0].astype(np.int64)
-
-
-def _inserted(xy: Floats, ring_offsets: Ints, after: Ints, points: Floats) -> tuple[Floats, Ints]:
-    """Vertices with points put in after the vertices `after` (ascending, in the order of `points`), and rings' new offsets."""
-    added = np.bincount(after, minlength=len(xy))
-    return np.insert(xy, after + 1, points, axis=0), ring_offsets + np.r_[0, np.cumsum(added)][ring_offsets]
 
 
 def _meet(pieces: Shapes, parts: Shapes, cell_m: int) -> Shapes:
@@ -164,7 +158,7 @@ def _meet(pieces: Shapes, parts: Shapes, cell_m: int) -> Shapes:
         points.append(found[between])
     where, what = np.concatenate(after), np.concatenate(points)
     sequence = np.lexsort((np.hypot(*(what - xy[where]).T), where))
-    noded, offsets = _inserted(xy, ring_offsets, where[sequence], what[sequence])
+    noded, offsets = inserted(xy, ring_offsets, where[sequence], what[sequence])
     return np.asarray(shapely.from_ragged_array(shapely.GeometryType.POLYGON, noded, (offsets, part_offsets)), dtype=object)
 
 
@@ -234,82 +228,3 @@ def _wrong(parts: Shapes, owner: Ints, whole: Ints, cut_owner: Ints, cut_shapes:
     given = given + np.bincount(cut_owner, weights=shapely.area(cut_shapes), minlength=number)
     broken = np.bincount(cut_owner[~shapely.is_valid(cut_shapes)], minlength=number) > 0
     return np.flatnonzero(broken | (abs(asked - given) > _LOST_M2 + _LOST_SHARE * asked))
-
-
-def _clip(parts: Shapes, boxes: Shapes) -> Shapes:
-    edges = shapely.bounds(boxes).tolist()
-    clipped = [shapely.clip_by_rect(part, *edge) for part, edge in zip(parts, edges, strict=True)]
-    return np.array(clipped, dtype=object)
-
-
-def _halve(
-    parts: Shapes,
-    owner: Ints,
-    touched: Ints,
-    lattice: Lattice,
-    intersection: Callable[[Shapes, Shapes], Shapes],
-    progress: Progress,
-) -> tuple[Ints, Ints, Shapes]:
-    """Whole cells (owner, row, column), and owner and shape of the pieces in cells that a border touches."""
-    cell_m, steps = lattice.cell_m, int(np.ceil(np.log2(lattice.rows)) + np.ceil(np.log2(lattice.columns))) + 1
-    origin = np.array([lattice.x0, lattice.y0])
-    whole: list[Ints] = [np.zeros((0, 3), dtype=np.int64)]
-    cut_owner: list[Ints] = [np.zeros(0, dtype=np.int64)]
-    cut_shapes: list[Shapes] = [np.zeros(0, dtype=object)]
-    step = 0
-    while len(parts):
-        progress("grids.stage_cut", min(step, steps), steps)
-        step += 1
-        box = shapely.bounds(parts)
-        low = np.floor((box[:, :2] - origin) / cell_m).astype(np.int64)  # column and row counted from the south-west
-        high = np.ceil((box[:, 2:] - origin) / cell_m).astype(np.int64)
-        size = high - low
-        borders = (
-            touched[high[:, 1], high[:, 0]] - touched[low[:, 1], high[:, 0]]
-            - touched[high[:, 1], low[:, 0]] + touched[low[:, 1], low[:, 0]]
-        )  # fmt: skip
-        # without a border inside, a piece consists of whole cells; it is their rectangle if it has its area
-        full = (borders == 0) & (shapely.area(parts) > (size.prod(axis=1) - 0.5) * cell_m**2)
-        whole.append(_cells(owner[full], low[full], size[full], lattice))
-        single = ~full & (size == 1).all(axis=1)
-        cut_owner.append(owner[single])
-        cut_shapes.append(parts[single])
-        rest = ~full & ~single
-        parts, owner = _split(parts[rest], owner[rest], low[rest], high[rest], lattice, intersection)
-    return np.concatenate(whole), np.concatenate(cut_owner), np.concatenate(cut_shapes)
-
-
-def _split(
-    parts: Shapes,
-    owner: Ints,
-    low: Ints,
-    high: Ints,
-    lattice: Lattice,
-    intersection: Callable[[Shapes, Shapes], Shapes],
-) -> tuple[Shapes, Ints]:
-    across = (high - low).argmax(axis=1)
-    rows = np.arange(len(parts))
-    middle = (low[rows, across] + high[rows, across]) // 2
-    first_high, second_low = high.copy(), low.copy()
-    first_high[rows, across] = middle
-    second_low[rows, across] = middle
-    lows = np.concatenate([low, second_low]) * lattice.cell_m + (lattice.x0, lattice.y0)
-    highs = np.concatenate([first_high, high]) * lattice.cell_m + (lattice.x0, lattice.y0)
-    halves = shapely.box(lows[:, 0], lows[:, 1], highs[:, 0], highs[:, 1])
-    results = intersection(np.concatenate([parts, parts]), halves)
-    pieces, index = shapely.get_parts(results, return_index=True)
-    if (shapely.get_type_id(pieces) > 3).any():  # a multipolygon inside a collection
-        pieces, inner = shapely.get_parts(pieces, return_index=True)
-        index = index[inner]
-    polygons = (shapely.get_type_id(pieces) == 3) & ~shapely.is_empty(pieces)
-    return pieces[polygons], np.concatenate([owner, owner])[index[polygons]]
-
-
-def _cells(owner: Ints, low: Ints, size: Ints, lattice: Lattice) -> Ints:
-    """Rectangles taken apart into cells: owner, row, column."""
-    count = size.prod(axis=1)
-    rectangle = np.repeat(np.arange(len(owner)), count)
-    number = np.arange(len(rectangle)) - np.repeat(np.cumsum(count) - count, count)
-    up = low[rectangle, 1] + number // size[rectangle, 0]
-    column = low[rectangle, 0] + number % size[rectangle, 0]
-    return np.column_stack([owner[rectangle], lattice.rows - 1 - up, column])
