@@ -16,7 +16,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 run: setup ## set up, build the sample workspace if there is none, and serve the app
-	@test -e "$(WORKSPACE)" || $(BIN)/gridgis demo -w "$(WORKSPACE)"
+	@case "$(WORKSPACE)" in *://*) ;; *) test -e "$(WORKSPACE)" || { mkdir -p "$$(dirname "$(WORKSPACE)")" && $(BIN)/gridgis demo -w "$(WORKSPACE)"; } ;; esac
 	@exec $(BIN)/gridgis serve -w "$(WORKSPACE)" --host $(HOST) --port $(PORT)
 
 test: setup-test lint suite ## set up with test tools, then lint, types, doctests and the whole suite
