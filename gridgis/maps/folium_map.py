@@ -84,7 +84,7 @@ def figure(layers: Sequence[MapLayer], *, lang: Lang, height: int | str = 560, n
     west, south, east, north = bounds
     drawn = OfflineMap(
         location=[(south + north) / 2, (west + east) / 2], tiles=None, height=height, zoom_control=False,
-        attribution_control=False, zoom_snap=0.5, min_zoom=2, max_zoom=21, wheel_px_per_zoom_level=90,
+        attribution_control=False, zoom_snap=0.25, min_zoom=2, max_zoom=21, wheel_px_per_zoom_level=90,
     )  # fmt: skip
     data = {
         "layers": there, "bounds": bounds, "height": height, "lang": lang, "notice": notice, "selectable": False,
@@ -169,7 +169,8 @@ def _braces(text: str) -> str:
 
 _PAGE_STYLE: Final = (
     "html,body{margin:0;height:100%;font-family:system-ui,'Noto Sans CJK SC','Microsoft YaHei','PingFang SC',sans-serif;"
-    "color:#24323b;background:#fff}body{display:flex;flex-direction:column;box-sizing:border-box;padding:18px 22px 20px!important}"
+    "color:#24323b;background:#fff}body{display:flex;flex-direction:column;box-sizing:border-box;"
+    "padding:18px 22px 20px!important}"
     ".gg-head h1{font-size:24px;margin:0 0 6px}.gg-head p{margin:0 0 4px;font-size:15px;color:#44545f;line-height:1.5}"
     ".gg-head{margin-bottom:12px}.gg-map{flex:1;min-height:360px}.gg-map .gg-canvas.folium-map{position:absolute;inset:0;"
     "width:100%!important;height:100%!important}@media print{.gg-tools{display:none!important}}"

@@ -110,13 +110,21 @@ def stored(layer: MapLayer) -> FrameSource | StoredSource:
     ref, style = layer.data, layer.style
     if not isinstance(ref, LayerRef):
         return whole(layer)
+    held = workspace(ref.url)
     columns = [style.column] if style.column else []
 
     def outline() -> tuple[Floats, NDArray[np.uint8]]:
+        if ref.as_of is None and not ref.where:
+            boxes = held.boxes(ref.layer)
+            if not style.classes:
+                return boxes, np.zeros(len(boxes), dtype=np.uint8)
+            rows = held.table(ref.layer, columns=columns)
+            if len(rows) == len(boxes):  # else some have no geometry, and boxes do not say which
+                return boxes, classify(rows, style)
         frame = read(ref, columns=columns)
         return np.asarray(frame.geometry.bounds, dtype=np.float64), classify(frame, style)
 
-    return StoredSource(lambda bbox: read(ref, bbox=bbox), outline, workspace(ref.url).info.crs, style)
+    return StoredSource(lambda bbox: read(ref, bbox=bbox), outline, lambda: held.bounds(ref.layer), held.info.crs, style)
 
 
 def check_layer(name: str) -> None:

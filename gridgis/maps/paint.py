@@ -22,6 +22,7 @@ SMALL_PX: Final = 8.0
 # Boxes up to so many pixels are dots without outline
 _DOT_PX: Final = 2.5
 _FINE: Final = 2  # shapes are painted at twice the size and averaged: smooth edges without a drawing library
+_TURN: Final = 0.02
 _READABLE: Final = 60_000
 _TRIANGLE: Final = 6  # numbers in the shortest ring worth filling
 
@@ -53,25 +54,22 @@ def paint_source(source: Source, box: Box, size: tuple[int, int]) -> Image.Image
 
 
 def paint_boxes(index: Index, style: Style, box: Box, size: tuple[int, int]) -> Image.Image:
-    """Small shapes as their boxes: filled, with an outline where there is room for one."""
+    """Small shapes as their boxes: filled, with a line on their west and north side where there is room for one."""
     width, height = size
     scale = np.array([width / (box[2] - box[0]), height / (box[3] - box[1])] * 2)
     px = (index.boxes - np.array([box[0], box[1]] * 2)) * scale
+    # a stored box is that of a shape turned by the meridian: a little more, and no pixel falls between neighbours
+    slack = _TURN * np.maximum(px[:, 2] - px[:, 0], px[:, 3] - px[:, 1])[:, None]
+    px = px + slack * np.array([-1, -1, 1, 1])
     canvas = np.zeros((height, width, 4), dtype=np.uint8)
-    table = _fill_table(style)
-    wide = np.maximum(px[:, 2] - px[:, 0], px[:, 3] - px[:, 1])
-    dots = wide <= _DOT_PX
-    _scatter(canvas, px[dots], table[index.classes[dots]])
-    if dots.all():
-        return Image.fromarray(canvas, "RGBA")
-    image = Image.fromarray(canvas, "RGBA")
-    pen = ImageDraw.Draw(image)
-    outline = (*rgb(style.line), round(255 * min(0.5, 0.12 * float(np.median(wide[~dots]))))) if style.width else None
-    fills = [tuple(int(part) for part in colour) for colour in table]
-    corners = np.rint(px[~dots]).astype(int).tolist()
-    for (x0, y0, x1, y1), number in zip(corners, index.classes[~dots].tolist(), strict=True):
-        pen.rectangle((x0, y0, max(x1, x0), max(y1, y0)), fill=fills[number], outline=outline)
-    return image
+    fills = _fill_table(style)
+    edges = None
+    typical = float(np.median(np.maximum(px[:, 2] - px[:, 0], px[:, 3] - px[:, 1]))) if len(px) else 0.0
+    if style.width and typical > _DOT_PX:
+        # a line on every side of a cell of three pixels would be all one sees: it grows with the cell
+        edges = _mixed(fills, style, min(0.6, 0.1 * typical))
+    _scatter(canvas, px, index.classes, fills, edges)
+    return Image.fromarray(canvas, "RGBA")
 
 
 def paint_shapes(drawn: Drawn, style: Style, box: Box, size: tuple[int, int], *, fine: int = _FINE) -> Image.Image:
@@ -131,19 +129,33 @@ def _filling_order(flat: Rings) -> list[int]:
     return [*np.flatnonzero(area & pierced).tolist(), *np.flatnonzero(area & ~pierced).tolist()]
 
 
-def _scatter(canvas: Pixels, px: Floats, colours: Pixels) -> None:
-    """Fill every pixel whose centre a box covers, one pixel at least."""
+def _scatter(canvas: Pixels, px: Floats, classes: Pixels, fills: Pixels, edges: Pixels | None) -> None:
+    """Fill every pixel whose centre a box covers, one pixel at least; its first column and row in the colour of edges."""
     height, width = canvas.shape[:2]
-    left, top = np.floor(px[:, 0] + 0.5).astype(np.int64), np.floor(px[:, 1] + 0.5).astype(np.int64)
-    right = np.maximum(np.floor(px[:, 2] - 0.5).astype(np.int64), left)
-    bottom = np.maximum(np.floor(px[:, 3] - 0.5).astype(np.int64), top)
-    flat = canvas.reshape(-1, 4).view(np.uint32).ravel()
-    packed = np.ascontiguousarray(colours).view(np.uint32).ravel()
+    left, top = np.floor(px[:, 0] + 0.5).astype(np.int32), np.floor(px[:, 1] + 0.5).astype(np.int32)
+    right = np.maximum(np.floor(px[:, 2] - 0.5).astype(np.int32), left)
+    bottom = np.maximum(np.floor(px[:, 3] - 0.5).astype(np.int32), top)
+    # boxes wider than the canvas need no more steps than it has
+    left, top = np.maximum(left, -1), np.maximum(top, -1)
+    right, bottom = np.minimum(right, width - 1), np.minimum(bottom, height - 1)
+    pixels = canvas.reshape(-1, 4).view(np.uint32).ravel()
+    inner, outer = (np.ascontiguousarray(table).view(np.uint32).ravel() for table in (fills, fills if edges is None else edges))
     for dx in range(int((right - left).max(initial=-1)) + 1):
-        for dy in range(int((bottom - top).max(initial=-1)) + 1):
-            x, y = left + dx, top + dy
-            good = (x <= right) & (y <= bottom) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
-            flat[y[good] * width + x[good]] = packed[good]
+        wide = np.flatnonzero((left + dx <= right) & (left + dx >= 0))
+        x, first, last, number = left[wide] + dx, top[wide], bottom[wide], classes[wide]
+        for dy in range(int((last - first).max(initial=-1)) + 1):
+            y = first + dy
+            good = (y <= last) & (y >= 0)
+            colours = outer if dx == 0 or dy == 0 else inner
+            pixels[y[good] * width + x[good]] = colours[number[good]]
+
+
+def _mixed(fills: Pixels, style: Style, share: float) -> Pixels:
+    """Fill colours with some of the line colour in them, and as opaque as both together."""
+    alpha = fills[:, 3:].astype(np.float64) / 255
+    together = share + alpha * (1 - share)
+    colour = (np.array(rgb(style.line)) * share + fills[:, :3] * alpha * (1 - share)) / np.maximum(together, 1e-9)
+    return np.concatenate([np.rint(colour), np.rint(255 * together)], axis=1).astype(np.uint8)
 
 
 def _fill_table(style: Style) -> Pixels:

@@ -152,7 +152,7 @@ def _paint(sheet: Sheet, layers: Sequence[MapLayer], frame: tuple[int, int, int,
     sources = [None if isinstance(layer.data, LatticeValues) else _source(layer) for layer in layers]
     bounds = []
     for layer, source in zip(layers, sources, strict=True):
-        box = world_box(layer.data) if isinstance(layer.data, LatticeValues) else source.index.bounds if source else None
+        box = world_box(layer.data) if isinstance(layer.data, LatticeValues) else source.bounds if source else None
         if box is not None:
             bounds.append(box)
     if not bounds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,10 @@ class Source(Protocol):
     def index(self) -> Index:
         """Boxes and classes of all shapes, read once."""
 
+    @property
+    def bounds(self) -> Box | None:
+        """World box of everything, as quickly as it can be had; none if there is nothing."""
+
     def drawn(self, box: Box) -> Drawn:
         """The shapes that touch a world box, large ones cut to it."""
 
@@ -90,15 +95,22 @@ class FrameSource:
         self.frame = frame
         self.style = style
         self.world = World.of(frame.crs)
+        self._lock = threading.Lock()
         self._index: Index | None = None
 
     @property
     def index(self) -> Index:
         """Boxes and classes of all shapes, computed at the first use."""
-        if self._index is None:
-            geometry = np.asarray(self.frame.geometry.array, dtype=object)
-            self._index = Index(boxes(rings(geometry, self.world), len(geometry)), classify(self.frame, self.style))
-        return self._index
+        with self._lock:
+            if self._index is None:
+                geometry = np.asarray(self.frame.geometry.array, dtype=object)
+                self._index = Index(boxes(rings(geometry, self.world), len(geometry)), classify(self.frame, self.style))
+            return self._index
+
+    @property
+    def bounds(self) -> Box | None:
+        """World box of everything."""
+        return self.index.bounds
 
     def whole(self) -> Drawn:
         """All shapes, uncut, numbered by row."""
@@ -128,6 +140,8 @@ class StoredSource:
         `read(bbox)` gives the rows whose boxes touch a box in the layer's CRS, with the columns the style needs.
     outline
         Gives boxes (n, 4: west, south, east, north in the layer's CRS) and class numbers of all rows.
+    extent
+        Gives the box around all rows in the layer's CRS, or none.
     crs
         The layer's CRS.
     style
@@ -138,6 +152,7 @@ class StoredSource:
         self,
         read: Callable[[Sequence[float]], gpd.GeoDataFrame],
         outline: Callable[[], tuple[Floats, NDArray[np.uint8]]],
+        extent: Callable[[], Sequence[float] | None],
         crs: pyproj.CRS | None,
         style: Style,
     ) -> None:
@@ -145,15 +160,24 @@ class StoredSource:
         self.world = World.of(crs)
         self._read = read
         self._outline = outline
+        self._extent = extent
+        self._lock = threading.Lock()
         self._index: Index | None = None
 
     @property
     def index(self) -> Index:
         """Boxes and classes of all shapes, read at the first use."""
-        if self._index is None:
-            plain, classes = self._outline()
-            self._index = Index(_world_boxes(plain, self.world), classes)
-        return self._index
+        with self._lock:
+            if self._index is None:
+                plain, classes = self._outline()
+                self._index = Index(_world_boxes(plain, self.world), classes)
+            return self._index
+
+    @property
+    def bounds(self) -> Box | None:
+        """World box of everything, without reading the rest."""
+        around = self._extent()
+        return None if around is None else Index(_world_boxes(np.array([around]), self.world), np.zeros(1, np.uint8)).bounds
 
     def drawn(self, box: Box) -> Drawn:
         """The shapes that touch a world box, large ones cut to it."""

@@ -56,10 +56,10 @@ def inline(layer: MapLayer, lang: Lang, *, token: str, shapes_limit: int, source
     if opening.count(layer) <= shapes_limit:
         held = source if isinstance(source, FrameSource) else opening.whole(layer)
         content = base64.b64encode(shapes(held, layer, lang)).decode()
-        bounds = degrees(held.index.bounds)
+        bounds = degrees(held.bounds)
         return None if bounds is None else {**outer(layer, token=token, road="folium"), "bounds": bounds, "inline": content}
     source = source or opening.stored(layer)
-    box = source.index.bounds
+    box = source.bounds
     if box is None:
         return None
     wide, high = box[2] - box[0], box[3] - box[1]

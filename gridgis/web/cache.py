@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gridgis.errors import DataError
+from gridgis.errors import DataError, GridgisError
 from gridgis.maps import opening
 from gridgis.maps.choose import Road, road
 from gridgis.maps.image import Overlay, overlay
@@ -72,7 +74,10 @@ def publish(layer: MapLayer, lang: Lang) -> Published:
             return Published(token, layer, lang, "image", None)
         way = road(opening.count(layer), on_lattice=False)
         opened = opening.whole if way == "folium" else opening.stored
-        return Published(token, layer, lang, way, _sources.get_or_make(source_key, lambda: opened(layer)))
+        source = _sources.get_or_make((source_key, way), lambda: opened(layer))
+        if way == "tiles":  # the first tiles need the boxes: read them while the browser still starts the map
+            threading.Thread(target=_warm, args=(source,), daemon=True).start()
+        return Published(token, layer, lang, way, source)
 
     return _published.get_or_make(token, make)
 
@@ -109,6 +114,11 @@ def is_current(layer: Published) -> bool:
     """Whether the workspace is still at the revision the page was drawn from."""
     data = layer.layer.data
     return not isinstance(data, LayerRef) or opening.workspace(data.url).revision == data.revision
+
+
+def _warm(source: FrameSource | StoredSource) -> None:
+    with contextlib.suppress(GridgisError):  # the tiles will meet the same error and say so
+        source.index  # noqa: B018
 
 
 def _identity(data: gpd.GeoDataFrame | LayerRef | LatticeValues, layer: MapLayer) -> object:

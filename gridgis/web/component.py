@@ -125,7 +125,7 @@ def _spec(layer: MapLayer, lang: Lang, prefix: str | None) -> dict[str, Any] | N
     if prefix is None:
         return inline(layer, lang, token=known.token, shapes_limit=INLINE_SHAPES, source=known.source)
     spec = outer(layer, token=known.token, road=known.road)
-    spec["bounds"] = published.picture(known).bounds if known.source is None else degrees(known.source.index.bounds)
+    spec["bounds"] = published.picture(known).bounds if known.source is None else degrees(known.source.bounds)
     if spec["bounds"] is None:
         return None
     place = {"folium": "shapes", "tiles": "tiles", "image": "image"}[known.road]

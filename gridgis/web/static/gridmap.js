@@ -24,7 +24,7 @@ class GgMap {
   constructor(L, root, made) {
     this.L = L; this.root = root; this.layers = new Map(); this.wishes = new Map(); this.states = new Map();
     this.canvas = root.querySelector('.gg-canvas');
-    const map = this.map = made ?? L.map(this.canvas, { attributionControl: false, zoomControl: false, zoomSnap: 0.5, zoomDelta: 1, maxZoom: 21, minZoom: 2, wheelPxPerZoomLevel: 90, boxZoom: true });
+    const map = this.map = made ?? L.map(this.canvas, { attributionControl: false, zoomControl: false, zoomSnap: 0.25, zoomDelta: 1, maxZoom: 21, minZoom: 2, wheelPxPerZoomLevel: 90, boxZoom: true });
     for (const [name, z] of [['gg-hover', 440], ['gg-picked', 450]]) { map.createPane(name).style.zIndex = z; map.getPane(name).style.pointerEvents = 'none'; }
     this.hover = L.polygon([], { pane: 'gg-hover', renderer: L.svg({ pane: 'gg-hover' }), interactive: false, className: 'gg-hover-shape' }).addTo(map);
     this.picked = L.polygon([], { pane: 'gg-picked', renderer: L.svg({ pane: 'gg-picked' }), interactive: false, className: 'gg-picked-shape' }).addTo(map);

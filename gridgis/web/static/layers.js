@@ -14,8 +14,9 @@ function ggBytes(base64) {
   return bytes.buffer;
 }
 
-function ggCanvas(map, size) {
-  const canvas = document.createElement('canvas'), ratio = Math.min(2, window.devicePixelRatio || 1);
+function ggCanvas(map, size, z) {
+  // between two whole zooms a tile is shown larger than its size: draw it as fine as it will be shown
+  const grown = Math.max(1, 2 ** (map.getZoom() - z)), canvas = document.createElement('canvas'), ratio = Math.min(2.5, (window.devicePixelRatio || 1) * grown);
   canvas.width = canvas.height = size * ratio;
   canvas.className = 'leaflet-tile';
   const ctx = canvas.getContext('2d');
@@ -33,7 +34,7 @@ function ggMakeLayer(L, map, spec, report) {
   const style = spec.style, spanOf = z => 2 ** -(z - 1);
   const Grid = L.GridLayer.extend({
     createTile(c, done) {
-      const [canvas, ctx] = ggCanvas(map, GG_TILE), span = spanOf(c.z);
+      const [canvas, ctx] = ggCanvas(map, GG_TILE, c.z), span = spanOf(c.z);
       const finish = error => setTimeout(() => done(error, canvas), 0);
       if (this.doc) { ggDraw(ctx, this.doc, style, c.x * span, c.y * span, span, GG_TILE); finish(); return canvas; }
       const abort = canvas.abort = new AbortController();
@@ -76,7 +77,7 @@ function ggMakeLayer(L, map, spec, report) {
     const source = spec.inline ? Promise.resolve(ggBytes(spec.inline)) : ggFetch(spec.url).then(a => a.arrayBuffer());
     layer.createTile = (create => function (c, done) {
       if (this.doc) return create.call(this, c, done);
-      const [canvas] = ggCanvas(map, GG_TILE);
+      const [canvas] = ggCanvas(map, 1, c.z);
       setTimeout(() => done(null, canvas), 0);
       return canvas;
     })(layer.createTile);
