@@ -103,7 +103,6 @@ def clean(raw: Raw, layer: Layer, mapping: ColumnMapping, *, time_zone: str = "A
         raise DataError("files.missing_columns", file=raw.file, layer=layer.name, missing=", ".join(missing), columns=found)
     columns: dict[str, pd.Series] = {}
     problems: list[Problem] = []
-    escaped = raw.numbered == "row"
     for column in layer.columns:
         if column.name in mapping.constants:
             source = pd.Series(mapping.constants[column.name], index=raw.frame.index, dtype=object)
@@ -111,14 +110,14 @@ def clean(raw: Raw, layer: Layer, mapping: ColumnMapping, *, time_zone: str = "A
             source = _hashable(raw.frame[mapping.fields[column.name]])
         else:
             continue
-        parsed = _read(source, column, time_zone, escaped)
+        parsed = _read(source, column, time_zone, raw.escaped)
         columns[column.name] = parsed.column
         heading = mapping.fields.get(column.name, column.name)
         problems += [problem(reason, rows, heading, source, allowed=_allowed(column)) for reason, rows in parsed.bad.items()]
         problems += _nulls(parsed, column, layer, heading)
     frame = pd.DataFrame(columns, index=raw.frame.index)
     if layer.name == "incidents":
-        frame = _with_others(frame, raw.frame, mapping.unmapped)
+        frame = _with_others(frame, raw, mapping.unmapped)
     if layer.name == "areas":
         frame, more = _with_level(frame)
         problems += more
@@ -248,15 +247,15 @@ def _with_ids(frame: pd.DataFrame, raw: Raw, layer: Layer) -> tuple[pd.DataFrame
     return result, [Problem("made_id", np.array([], dtype=np.int64), "", (), {"count": int(lacking.sum())})]
 
 
-def _with_others(frame: pd.DataFrame, raw: pd.DataFrame, unmapped: Sequence[str]) -> pd.DataFrame:
+def _with_others(frame: pd.DataFrame, raw: Raw, unmapped: Sequence[str]) -> pd.DataFrame:
     taken = {fold(name) for name in frame.columns} | {"geometry", "geom", "rowid", "ogcfid", "extra"}
     others: dict[str, pd.Series] = {}
     for name in unmapped:
         if fold(name) in taken:
             continue
         taken.add(fold(name))
-        column = _hashable(raw[name])
-        others[name] = column if pd.api.types.is_numeric_dtype(column) else values.texts(column, escaped=True).column
+        column = _hashable(raw.frame[name])
+        others[name] = column if pd.api.types.is_numeric_dtype(column) else values.texts(column, escaped=raw.escaped).column
     return pd.concat([frame, pd.DataFrame(others, index=frame.index)], axis=1)
 
 

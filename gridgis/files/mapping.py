@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from gridgis.errors import DataError
 from gridgis.files.tables import fold
 from gridgis.layers import Layer
 
 # Columns of our own exports that say how a row came to be, not what it is; an import gives its own.
-OWN_COLUMNS = frozenset({"validfrom", "validto", "version", "synthetic", "fid", "centroidlon", "centroidlat"})
+OWN_COLUMNS: Final = frozenset({"validfrom", "validto", "version", "synthetic", "fid", "centroidlon", "centroidlat"})
+# dBase allows ten bytes: the names of longer columns in a shapefile, the same in every export, recognised by an import.
+SHORT_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {"initial_time": "init_time", "occurred_at": "occurred", "description": "descriptn"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,8 @@ def recognise(
     1. `given` counts first: `{"code": "网格号"}`; a value starting with `=` is a constant: `{"level": "=village"}`;
        `-` or nothing leaves the column out.
     2. Then `saved`, where its columns are in the file.
-    3. Then headings: the column's name, then each of `Column.also` in order; an earlier heading of any column wins over a
-       later one, and a column of the file is used once.
+    3. Then headings: the column's name, its short form in shapefiles, then each of `Column.also` in order; an earlier
+       heading of any column wins over a later one, and a column of the file is used once.
 
     Raises
     ------
@@ -58,7 +64,7 @@ def recognise(
     wishes = sorted(
         (rank, place, column.name, fold(heading))
         for place, column in enumerate(layer.columns)
-        for rank, heading in enumerate((column.name, *column.also))
+        for rank, heading in enumerate((column.name, SHORT_NAMES.get(column.name, column.name), *column.also))
     )
     for _, _, field, heading in wishes:
         source = by_fold.get(heading)

@@ -44,6 +44,8 @@ class Raw:
     numbered: Literal["row", "feature"]
     """What the index counts."""
     notes: tuple[Note, ...] = ()
+    escaped: bool = False
+    """Whether texts may carry the apostrophe that keeps table programs from running them."""
 
     @property
     def crs(self) -> pyproj.CRS | None:

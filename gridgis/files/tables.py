@@ -83,7 +83,7 @@ def read_csv(path: Path, *, encoding: str | None = None, progress: Progress = si
     notes = [] if found in {"utf-8", "utf-8-sig"} else [Note("files.note_encoding", {"file": path.name, "encoding": found})]
     if skip:
         notes.append(Note("files.note_header", {"file": path.name, "row": skip + 1}))
-    return Raw(frame, None, path.name, None, "row", tuple(notes))
+    return Raw(frame, None, path.name, None, "row", tuple(notes), escaped=True)
 
 
 def read_excel(path: Path, *, layer: str | None = None, limits: Limits = DEFAULT) -> Raw:
@@ -121,7 +121,7 @@ def read_excel(path: Path, *, layer: str | None = None, limits: Limits = DEFAULT
     frame = _sheet_frame(rows, at)
     if frame.empty:
         raise DataError("files.no_rows", file=path.name)
-    return Raw(frame, None, path.name, good[0] if len(names) > 1 else None, "row", tuple(notes))
+    return Raw(frame, None, path.name, good[0] if len(names) > 1 else None, "row", tuple(notes), escaped=True)
 
 
 def _encoding(path: Path) -> str:

@@ -12,11 +12,10 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any, Final
 
 import geopandas as gpd
@@ -28,6 +27,7 @@ import xlsxwriter
 
 from gridgis.crs import WGS84
 from gridgis.errors import DataError, WorkspaceError
+from gridgis.files.mapping import SHORT_NAMES
 from gridgis.layers import LAYERS
 from gridgis.text import Lang, t
 
@@ -35,13 +35,6 @@ ENDINGS: Final = (".gpkg", ".geojson", ".parquet", ".fgb", ".shp", ".zip", ".csv
 # What table programs run as a formula; a plain negative number is none.
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-# dBase allows ten bytes: the names of columns that are longer, everywhere the same.
-SHORT_NAMES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "population": "population", "households": "households", "initial_time": "init_time", "valid_from": "valid_from",
-        "occurred_at": "occurred", "description": "descriptn", "area_code": "area_code", "opened_on": "opened_on",
-    }
-)  # fmt: skip
 _SHEET_WIDTHS: Final = (8, 40)
 _SHEET_ROWS: Final = 1_048_576
 _CELL: Final = 32_767
@@ -137,6 +130,8 @@ def _gdal(path: Path, rows: gpd.GeoDataFrame, suffix: str, layer: str, synthetic
     if suffix == ".geojson":
         rows = rows if rows.crs is None else rows.to_crs(WGS84)
         options = {"RFC7946": "YES", "COORDINATE_PRECISION": "11", "WRITE_NAME": "NO"}
+    if suffix == ".fgb" and rows.geometry.isna().any():
+        options = {"layer_options": {"SPATIAL_INDEX": "NO"}}  # its index cannot hold a row without a place
     if suffix == ".gpkg":
         options = {"layer_options": {"DESCRIPTION": _description(layer, synthetic)}}
     with warnings.catch_warnings():

@@ -39,12 +39,12 @@ class CheckFinding:
     """The rows concerned."""
     place: tuple[float, float] | None
     """Longitude and latitude of a point in the first row or in the broken spot; None without geometry."""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     """What the message says."""
 
     def message(self, lang: Lang) -> str:
         """What is wrong, in a language."""
-        return t(f"check.{self.rule}", lang, layer=self.layer, keys=", ".join(self.keys), **self.values)
+        return t(f"check.{self.rule}", lang, layer=self.layer, keys=", ".join(self.keys), **self.facts)
 
     def remedy(self, lang: Lang) -> str:
         """What to do, in a language."""

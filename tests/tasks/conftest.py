@@ -1,4 +1,4 @@
-"""A workspace in both stores for what works on one."""
+"""Workspaces for what works on one: in a GeoPackage where the store makes no difference, in both stores where it may."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from gridgis.store import Workspace, create_workspace
 
 @pytest.fixture
 def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """A new, empty workspace."""
-    with create_workspace(str(tmp_path_factory.mktemp("workspace") / "w.gpkg")) as workspace:
+    """A new, empty workspace in a GeoPackage."""
+    with create_workspace(str(tmp_path_factory.mktemp("workspace") / "town.gpkg")) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def each_ws(workspace_url: str) -> Iterator[Workspace]:
+    """A new, empty workspace, in each of the two stores."""
+    with create_workspace(workspace_url) as workspace:
         yield workspace

@@ -34,10 +34,21 @@ def write(frame, file):
 
 
 @pytest.fixture
-def town(ws, tmp_path):
+def town(ws):
+    return filled(ws)
+
+
+@pytest.fixture
+def each_town(each_ws):
+    return filled(each_ws)
+
+
+def filled(ws):
     """The toy town's areas and stations in a workspace."""
-    load(ws, "areas", write(toy.areas(), tmp_path / "areas.gpkg"))
-    load(ws, "stations", write(toy.stations(), tmp_path / "stations.gpkg"))
+    with ws.write(who="test", why="test", at=AT) as change:
+        change.set_crs(toy.CRS)
+        change.upsert("areas", toy.areas())
+        change.upsert("stations", toy.stations())
     return ws
 
 
@@ -49,26 +60,26 @@ def state(ws):
     return {name: ws.read(name).to_wkt().to_csv() for name in LAYERS}, ws.revision, len(ws.log())
 
 
-def test_the_first_geometry_fixes_the_crs_of_an_automatic_workspace_in_the_same_transaction(ws, tmp_path):
+def test_the_first_geometry_fixes_the_crs_of_an_automatic_workspace_in_the_same_transaction(each_ws, tmp_path):
     file = write(toy.areas().to_crs(4490), tmp_path / "areas.geojson")
-    plan = plan_import(ws, "areas", [file])
+    plan = plan_import(each_ws, "areas", [file])
     assert plan.sets_crs
-    assert ws.info.crs is None  # nothing is written by planning
-    report = run_import(ws, plan, who="test", why="first", at=AT)
+    assert each_ws.info.crs is None  # nothing is written by planning
+    report = run_import(each_ws, plan, who="test", why="first", at=AT)
     assert (report.inserted, report.updated, report.unchanged) == (3, 0, 0)
-    assert ws.info.crs.to_epsg() == 4547
-    stored = ws.read("areas").geometry
+    assert each_ws.info.crs.to_epsg() == 4547
+    stored = each_ws.read("areas").geometry
     assert shapely.hausdorff_distance(stored.to_numpy(), toy.areas().geometry.reindex(stored.index).to_numpy()).max() < 1e-3
 
 
-def test_importing_again_by_code_updates_instead_of_doubling(town, tmp_path):
+def test_importing_again_by_code_updates_instead_of_doubling(each_town, tmp_path):
     file = write(toy.grids(), tmp_path / "grids.gpkg")
-    assert load(town, "grids", file).inserted == 3
-    assert load(town, "grids", file).unchanged == 3
+    assert load(each_town, "grids", file).inserted == 3
+    assert load(each_town, "grids", file).unchanged == 3
     renamed = write(toy.grids().assign(officer=["Li", "Wang", "Chen"]), tmp_path / "again.gpkg")
-    report = load(town, "grids", renamed)
+    report = load(each_town, "grids", renamed)
     assert (report.inserted, report.updated, report.unchanged) == (0, 1, 2)
-    assert town.read("grids").loc["G3", "officer"] == "Chen"
+    assert each_town.read("grids").loc["G3", "officer"] == "Chen"
 
 
 def test_chinese_headings_of_a_gbk_table_are_recognised(town, tmp_path):
@@ -169,11 +180,11 @@ def test_a_bad_row_is_named_with_its_remedy_and_changes_nothing(town, tmp_path, 
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_bad_rows_can_be_left_out_into_a_report_that_says_why(town, tmp_path):
+def test_bad_rows_can_be_left_out_into_a_report_that_says_why(each_town, tmp_path):
     file = write(bad_grids()["no_number"], tmp_path / "grids.geojson")
-    report = load(town, "grids", file, on_error="skip")
+    report = load(each_town, "grids", file, on_error="skip")
     assert (report.inserted, report.rejected) == (2, 1)
-    assert sorted(town.read("grids").index) == ["G1", "G3"]
+    assert sorted(each_town.read("grids").index) == ["G1", "G3"]
     with report.report_file.open(encoding="utf-8-sig", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [(row["row"], row["rule"], row["column_"] if "column_" in row else row["column"]) for row in rows] == [
@@ -265,18 +276,18 @@ def test_a_constant_fills_a_column_the_file_has_not(ws, tmp_path):
     assert ws.read("areas")["level"].tolist() == ["village"]
 
 
-def test_mappings_are_given_saved_and_used_again(ws, tmp_path):
+def test_mappings_are_given_saved_and_used_again(each_ws, tmp_path):
     file = tmp_path / "a.geojson"
     gpd.GeoDataFrame({"甲": ["420703"], "乙": ["a"]}, geometry=[shapely.box(114, 30, 114.1, 30.1)], crs=4326).to_file(file)
     with pytest.raises(DataError, match="no column for code, name"):
-        plan_import(ws, "areas", [file])
+        plan_import(each_ws, "areas", [file])
     with pytest.raises(DataError, match='no column "丙"'):
-        plan_import(ws, "areas", [file], options=ImportOptions(map={"code": "丙"}))
+        plan_import(each_ws, "areas", [file], options=ImportOptions(map={"code": "丙"}))
     with pytest.raises(DataError, match='no column "colour"'):
-        plan_import(ws, "areas", [file], options=ImportOptions(map={"colour": "甲"}))
-    load(ws, "areas", file, map={"code": "甲", "name": "乙"}, save_mapping=True)
-    assert saved_mapping(ws, "areas") == {"code": "甲", "name": "乙"}
-    assert load(ws, "areas", file).unchanged == 1
+        plan_import(each_ws, "areas", [file], options=ImportOptions(map={"colour": "甲"}))
+    load(each_ws, "areas", file, map={"code": "甲", "name": "乙"}, save_mapping=True)
+    assert saved_mapping(each_ws, "areas") == {"code": "甲", "name": "乙"}
+    assert load(each_ws, "areas", file).unchanged == 1
 
 
 def test_ids_made_from_geometry_are_the_same_next_time_whatever_ring_it_starts_on(ws, tmp_path):
@@ -335,21 +346,21 @@ def test_impossible_and_ambiguous_times_are_refused(town, tmp_path, text):
     assert plan.findings[0].row == 2
 
 
-def test_incidents_without_a_place_or_at_zero_are_kept_off_the_map(town, tmp_path):
+def test_incidents_without_a_place_or_at_zero_are_kept_off_the_map(each_town, tmp_path):
     file = incidents(tmp_path, *["2012-03-01"] * 3, places=[",", "0,0", "114.001,30.415"])
-    report = load(town, "incidents", file)
+    report = load(each_town, "incidents", file)
     assert report.inserted == 3
     assert report.plan.counts == {"no_place": 1, "zero_place": 1}
-    assert town.read("incidents").geometry.isna().tolist().count(True) == 2
+    assert each_town.read("incidents").geometry.isna().tolist().count(True) == 2
 
 
-def test_any_other_column_of_incidents_is_kept_and_markup_stays_text(town, tmp_path):
+def test_any_other_column_of_incidents_is_kept_and_markup_stays_text(each_town, tmp_path):
     file = tmp_path / "a.csv"
     file.write_text(
         "id,发生时间,描述,天气,经度,纬度\n1,2012-03-01,<script>alert(1)</script>,晴,114.001,30.415\n", encoding="utf-8"
     )
-    load(town, "incidents", file)
-    row = town.read("incidents").iloc[0]
+    load(each_town, "incidents", file)
+    row = each_town.read("incidents").iloc[0]
     assert row["description"] == "<script>alert(1)</script>"
     assert row["天气"] == "晴"
 
@@ -380,11 +391,11 @@ def test_several_files_are_one_import_and_duplicates_across_them_are_found(town,
     assert [(f.rule, f.file, f.row) for f in plan.findings] == [("duplicate", "b.geojson", 0)]
 
 
-def test_a_file_that_says_it_is_synthetic_marks_the_workspace(ws, tmp_path):
+def test_a_file_that_says_it_is_synthetic_marks_the_workspace(each_ws, tmp_path):
     file = write(toy.areas().assign(synthetic=True), tmp_path / "a.gpkg")
-    assert not ws.info.synthetic
-    load(ws, "areas", file)
-    assert ws.info.synthetic
+    assert not each_ws.info.synthetic
+    load(each_ws, "areas", file)
+    assert each_ws.info.synthetic
 
 
 def test_a_plan_made_before_another_change_is_checked_again(town, tmp_path):
@@ -436,11 +447,11 @@ def test_every_rule_has_a_message_and_a_remedy_in_both_languages():
             assert f"import.{rule}_fix" in catalogue(lang)
 
 
-def test_haidian_and_taipei_are_imported_as_they_come(ws):
-    report = load(ws, "areas", shared("beijing_subdistricts/haidian-all.geojson"))
+def test_haidian_and_taipei_are_imported_as_they_come(each_ws):
+    report = load(each_ws, "areas", shared("beijing_subdistricts/haidian-all.geojson"))
     assert report.inserted == 29
-    assert ws.info.crs.to_epsg() == 4548
-    assert set(ws.read("areas")["level"]) == {"town"}
+    assert each_ws.info.crs.to_epsg() == 4548
+    assert set(each_ws.read("areas")["level"]) == {"town"}
     villages = plan_import(
         None, "areas", [shared("taiwan_villages/villages-10t.json")],
         options=ImportOptions(layer="villages", crs="EPSG:3824", map={"level": "=village"}),
@@ -448,8 +459,10 @@ def test_haidian_and_taipei_are_imported_as_they_come(ws):
     assert villages.counts == {"invalid_shape": 7}
 
 
-def test_a_month_of_police_reports_is_imported(ws):
-    report = load(ws, "incidents", shared("west_yorkshire_police/2016-07-west-yorkshire-street.csv"), time_zone="Europe/London")
+def test_a_month_of_police_reports_is_imported(each_ws):
+    report = load(
+        each_ws, "incidents", shared("west_yorkshire_police/2016-07-west-yorkshire-street.csv"), time_zone="Europe/London"
+    )
     assert report.inserted == 27176
     assert report.plan.counts["no_place"] == 1347  # as counted in the data set's description for three months: 3,771
-    assert ws.read("incidents").index.is_unique
+    assert each_ws.read("incidents").index.is_unique
