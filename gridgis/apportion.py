@@ -62,7 +62,9 @@ def building_points(buildings: gpd.GeoDataFrame | gpd.GeoSeries) -> Floats:
     >>> building_points(toy.buildings())[0].tolist()
     [500025.0, 3366025.0]
     """
-    points = shapely.point_on_surface(np.asarray(buildings.geometry.array, dtype=object))
+    points = np.asarray(buildings.geometry.array, dtype=object)
+    if (shapely.get_type_id(points) != 0).any():
+        points = shapely.point_on_surface(points)
     return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
 
 
@@ -74,12 +76,8 @@ def locate(points: Floats, shapes: Shapes) -> Ints:
     """
     found = np.full(len(points), len(shapes), dtype=np.intp)
     if len(points) and len(shapes):
-        known = np.flatnonzero(np.isfinite(points).all(axis=1))
-        point, shape = shapely.STRtree(shapes).query(shapely.points(points[known]))
-        shapely.prepare(shapes)
-        x, y = points[known[point]].T
-        inside = shapely.intersects_xy(shapes[shape], x, y)
-        np.minimum.at(found, known[point[inside]], shape[inside])
+        point, shape = _touching(points, shapes)
+        np.minimum.at(found, point, shape)
     found[found == len(shapes)] = NOWHERE
     return found
 
@@ -95,16 +93,11 @@ def memberships(points: Floats, shapes: Shapes) -> tuple[Ints, Ints]:
     """
     if len(points) == 0 or len(shapes) == 0:
         return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
-    known = np.flatnonzero(np.isfinite(points).all(axis=1))
-    at, shape = shapely.STRtree(shapes).query(shapely.points(points[known]))
-    shapely.prepare(shapes)
-    point = known[at]
+    point, shape = _touching(points, shapes)
     x, y = points[point].T
-    touches = shapely.intersects_xy(shapes[shape], x, y)
-    point, shape, x, y = point[touches], shape[touches], x[touches], y[touches]
+    inside = np.asarray(shapely.contains_xy(shapes[shape], x, y), dtype=bool)
     order = np.lexsort((shape, point))
-    point, shape, x, y = point[order], shape[order], x[order], y[order]
-    keep = np.asarray(shapely.contains_xy(shapes[shape], x, y), dtype=bool)
+    point, shape, keep = point[order], shape[order], inside[order]
     edge = np.flatnonzero(~keep)
     first = np.r_[True, point[edge][1:] != point[edge][:-1]][: len(edge)]
     keep[edge[first]] = True
@@ -145,10 +138,16 @@ def count_points(
     np.float64(36.0)
     """
     require_metric(points, polygons)
-    at = locate(building_points(points), polygonal(np.asarray(polygons.geometry.array, dtype=object))[0])
+    geometry = np.asarray(points.geometry.array, dtype=object)
+    only_points = bool((shapely.get_type_id(geometry) == 0).all())
+    shapes = polygonal(np.asarray(polygons.geometry.array, dtype=object))[0]
+    point, shape = _touching(building_points(points), shapes, geometry if only_points else None)
+    # a point that several polygons meet goes to the first
+    first = np.full(len(points), len(shapes), dtype=np.intp)
+    np.minimum.at(first, point, shape)
+    hit = first < len(shapes)
     weights = np.ones(len(points)) if values is None else values.reindex(points.index).fillna(0).to_numpy(dtype=float)
-    hit = at != NOWHERE
-    return pd.Series(add_up(at[hit], weights[hit], len(polygons)), index=polygons.index, name="count")
+    return pd.Series(add_up(first[hit], weights[hit], len(polygons)), index=polygons.index, name="count")
 
 
 def by_buildings(
@@ -274,6 +273,22 @@ def zonal_sum(raster: Raster, polygons: gpd.GeoSeries | gpd.GeoDataFrame) -> pd.
         table = exactextract.exact_extract(source, shapes[ground], ["sum"], output="pandas", strategy="feature-sequential")
         sums[ground] = table["sum"].fillna(0).to_numpy(dtype=float)
     return pd.Series(sums, index=polygons.index, name="sum")
+
+
+def _touching(points: Floats, shapes: Shapes, geometry: Shapes | None = None) -> tuple[Ints, Ints]:
+    """Pairs of point and shape that meet, shape by shape: a prepared shape answers its points eight times as fast in a row.
+
+    `geometry` holds the points as shapes, where they are at hand.
+    """
+    known = np.flatnonzero(np.isfinite(points).all(axis=1))
+    shapely.prepare(shapes)
+    asked = shapely.points(points[known]) if geometry is None else geometry[known]
+    at, shape = shapely.STRtree(shapes).query(asked)
+    order = np.argsort(shape, kind="stable")
+    point, shape = known[at[order]], shape[order]
+    x, y = points[point].T
+    meets = shapely.intersects_xy(shapes[shape], x, y)
+    return point[meets], shape[meets]
 
 
 def _weights(buildings: gpd.GeoDataFrame, weight: Weight) -> Floats:
