@@ -12,7 +12,7 @@ from shapely import box
 
 from gridgis import toy
 from gridgis.errors import CrsError, DataError
-from gridgis.topology import cover, gaps, is_seamless, overlaps, polygonal, segments, shared_borders, slivers
+from gridgis.topology import cover, gaps, is_seamless, misfits, overlaps, polygonal, segments, shared_borders, slivers
 from tests.support import shared
 
 CRS = 4547
@@ -105,6 +105,21 @@ def test_seamless_means_no_overlap_no_gap_and_the_same_vertices() -> None:
     assert not is_seamless(frame(a=box(0, 0, 10, 10), b=box(9, 0, 20, 10)))
     assert not is_seamless(frame(a=box(0, 0, 10, 10), b=box(10, 0, 20, 5), c=box(10, 5, 20, 10)))
     assert not is_seamless(frame(a=box(0, 0, 10, 10), b=box(0, 0, 10, 10)))
+
+
+def test_misfits_are_overlaps_and_missing_vertices_but_not_rings_that_touch_themselves() -> None:
+    layer = frame(
+        a=box(0, 0, 10, 10), b=box(10, 0, 20, 5), c=box(10, 5, 20, 10), d=box(20, 0, 30, 10).difference(box(20, 4, 21, 6))
+    )
+    # a lacks the corner of b and c; b and c lack the corners of the notch in d, which lacks nothing
+    assert misfits(layer).to_dict() == {"a": True, "b": True, "c": True, "d": False}
+    assert misfits(frame(a=box(0, 0, 10, 10), far=box(90, 0, 99, 9), b=box(9, 0, 20, 10))).tolist() == [True, False, True]
+    # a hole touches the outer ring in the corner where the neighbour's border begins: GEOS suspects the neighbour
+    holed = shapely.Polygon([(0, 0), (10, 0), (10, 10), (0, 10)], [[(10, 10), (6, 8), (8, 6)]])
+    wedge = shapely.Polygon([(10, 10), (12, 0), (20, 0), (20, 10)])
+    touching = frame(holed=holed, wedge=wedge)
+    assert not misfits(touching).any()
+    assert is_seamless(touching)
 
 
 def test_a_repair_says_what_moved() -> None:
