@@ -97,7 +97,12 @@ def from_buildings(buildings: gpd.GeoDataFrame, column: str) -> Counts:
 
 
 def from_grids(grids: gpd.GeoDataFrame, column: str) -> Counts:
-    """Counts known grid by grid, each spread evenly over its grid."""
+    """Counts known grid by grid, each spread evenly over its grid.
+
+    >>> from gridgis import toy
+    >>> from_grids(toy.grids().assign(population=[10, 20, 30]), "population").shape_values.tolist()
+    [10.0, 20.0, 30.0]
+    """
     return _from_shapes("grids", grids, column)
 
 
@@ -124,7 +129,16 @@ def from_areas(areas: gpd.GeoDataFrame, column: str, *, buildings: gpd.GeoDataFr
 
 
 def from_raster(raster: Raster, crs: pyproj.CRS) -> Counts:
-    """Counts of a raster, asked for zones in `crs`."""
+    """Counts of a raster, asked for zones in `crs`.
+
+    >>> from gridgis import toy
+    >>> from gridgis.ground import ground
+    >>> x, y = toy.ORIGIN
+    >>> pixels = Raster(np.full((3, 4), 10.0), (x, y, x + 400, y + 300), pyproj.CRS(toy.CRS))
+    >>> town = np.array([toy.areas().geometry.iloc[0]])
+    >>> [float(count[0]) for count in from_raster(pixels, pixels.crs).within(town, ground(toy.grids().iloc[:2]))]
+    [75.0, 120.0]
+    """
     none = _counts("raster", crs)
     return Counts("raster", crs, none.points, none.point_values, none.shapes, none.shape_values, raster)
 

@@ -180,7 +180,12 @@ def clip(pieces: Shapes, zones: Shapes) -> tuple[Ints, Ints, Shapes, Bools]:
 
 
 def areas_m2(shapes: Shapes, crs: pyproj.CRS) -> Floats:
-    """Ellipsoidal areas of an array of shapes, in square metres."""
+    """Ellipsoidal areas of an array of shapes, in square metres.
+
+    >>> from gridgis import toy
+    >>> areas_m2(toy.buildings().geometry.to_numpy(), pyproj.CRS(toy.CRS))[:2].round(6).tolist()
+    [100.0, 100.0]
+    """
     if len(shapes) == 0:
         return np.zeros(0)
     return np.asarray(cell_area(gpd.GeoSeries(shapes, crs=crs)), dtype=np.float64)
