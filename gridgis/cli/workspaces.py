@@ -97,4 +97,5 @@ def described(workspace: Workspace) -> dict[str, object]:
         "crs": crs_name(info.crs) if info.crs is not None else None,
         "synthetic": info.synthetic,
         "schema": info.schema,
+        "revision": workspace.revision,
     }

@@ -41,9 +41,9 @@ def files(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command on the workspace `town.gpkg` and give its JSON, having checked the exit code."""
-    monkeypatch.setenv("GRIDGIS_WORKSPACE", str(tmp_path / "town.gpkg"))
+def run(workspace_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command on the workspace, in either store, and give its JSON, having checked the exit code."""
+    monkeypatch.setenv("GRIDGIS_WORKSPACE", workspace_url)
 
     def call(*arguments: object, code: int = 0) -> Any:
         capsys.readouterr()
@@ -65,12 +65,13 @@ def town(run: Run, files: Path) -> Run:
     return run
 
 
-def test_init_makes_a_workspace_once(run: Run, tmp_path: Path) -> None:
+def test_init_makes_a_workspace_once(run: Run, workspace_url: str) -> None:
     made = run("init", "--name", "庙岭镇")
-    assert (made["name"], made["crs"], made["synthetic"], made["kind"]) == ("庙岭镇", None, False, "geopackage")
-    before = (tmp_path / "town.gpkg").read_bytes()
-    assert "town.gpkg" in run("init", code=1)
-    assert (tmp_path / "town.gpkg").read_bytes() == before
+    kind = "postgis" if "://" in workspace_url else "geopackage"
+    assert (made["name"], made["crs"], made["synthetic"], made["kind"]) == ("庙岭镇", None, False, kind)
+    assert run("init", "--name", "again", code=1).count("Error:") == 1
+    with gridgis.open_workspace(workspace_url) as workspace:
+        assert (workspace.info.name, workspace.revision) == ("庙岭镇", made["revision"])
 
 
 def test_from_files_to_the_figures(town: Run) -> None:
@@ -94,24 +95,24 @@ def test_the_parts_are_all_there(town: Run, by: str, codes: list[str]) -> None:
     assert [part["code"] for part in town("coverage", "--as-of", "2012-12-31", "--by", by)["by"]] == codes
 
 
-def test_importing_again_changes_nothing_and_the_log_knows_who_and_why(town: Run, files: Path, tmp_path: Path) -> None:
+def test_importing_again_changes_nothing_and_the_log_knows_who_and_why(town: Run, files: Path, workspace_url: str) -> None:
     again = town("import", "grids", files / "grids.gpkg")
     assert (again["inserted"], again["updated"], again["unchanged"]) == (0, 0, 3)
-    with gridgis.open_workspace(str(tmp_path / "town.gpkg")) as workspace:
+    with gridgis.open_workspace(workspace_url) as workspace:
         log = workspace.log(layer="grids")
         assert set(log["who"]) == {"Li"}
         assert set(log["why"]) == {"first delivery"}
 
 
-def test_a_dry_run_tells_and_writes_nothing(run: Run, files: Path, tmp_path: Path) -> None:
+def test_a_dry_run_tells_and_writes_nothing(run: Run, files: Path, workspace_url: str) -> None:
     run("init")
     told = run("import", "areas", files / "areas.gpkg", "--dry-run")
     assert (told["dry_run"], told["rows"], told["ready"]) == (True, 3, 3)
-    with gridgis.open_workspace(str(tmp_path / "town.gpkg")) as workspace:
+    with gridgis.open_workspace(workspace_url) as workspace:
         assert workspace.count("areas") == 0
 
 
-def test_one_bad_row_keeps_everything_out_and_is_named(run: Run, files: Path, tmp_path: Path) -> None:
+def test_one_bad_row_keeps_everything_out_and_is_named(run: Run, files: Path, workspace_url: str) -> None:
     run("init")
     twice = toy.areas().reset_index()
     twice.loc[2, "code"] = toy.WEST
@@ -121,7 +122,7 @@ def test_one_bad_row_keeps_everything_out_and_is_named(run: Run, files: Path, tm
     assert "twice.gpkg" in message
     assert toy.WEST in message
     assert run("import", "areas", files / "twice.gpkg", "--dry-run", code=1)["errors"] > 0
-    with gridgis.open_workspace(str(tmp_path / "town.gpkg")) as workspace:
+    with gridgis.open_workspace(workspace_url) as workspace:
         assert workspace.count("areas") == 0
 
 
@@ -161,6 +162,16 @@ def test_people_read_tables(town: Run, capsys: pytest.CaptureFixture[str]) -> No
     assert "全部规则均符合" in capsys.readouterr().out
 
 
+def test_a_database_that_is_not_there_is_1_with_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    address = "postgresql://somebody:secret@127.0.0.1:1/none"
+    assert main(["check", "-w", address, "--json", "--lang", "en"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("Error:") == 1
+    assert "127.0.0.1" in said.err
+    assert "secret" not in said.err
+
+
 # --- the sample, as a user runs it -----------------------------------------------------------------------------------
 
 
@@ -196,6 +207,24 @@ def test_the_published_figures_come_out_to_the_last_digit(sample: Path) -> None:
 def test_the_sample_keeps_every_rule(sample: Path) -> None:
     told = program("check", "-w", str(sample), "--json")
     assert (told.returncode, json.loads(told.stdout)["findings"]) == (0, [])
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gridgis", "demo", "-w", str(tmp_path / "t.gpkg"), "--lang", "en"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        for _ in range(600):  # until it has begun to write
+            if any(tmp_path.iterdir()):
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (130, "")
+    assert "nothing was changed" in said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
