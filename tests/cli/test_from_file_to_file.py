@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import pyogrio
 import pytest
+import shapely
 
 from gridgis import toy
 from gridgis.cli import main
@@ -68,3 +69,36 @@ def test_a_town_in_longitude_and_latitude_is_computed_in_metres(tmp_path: Path, 
     assert main(["grid", str(file), "-o", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["crs"] == "EPSG:4547"
     assert sorted(pyogrio.read_dataframe(out)["code"])[0] == "000001"
+
+
+def test_ground_counts_once_and_only_inside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    total, covered = tmp_path / "town.gpkg", tmp_path / "grids.gpkg"
+    toy.areas().loc[[toy.TOWN]].to_file(total, index=True)
+    opened = toy.grids().loc[["G1", "G2"]].geometry
+    x, y = toy.ORIGIN
+    # on top of both, outside the town, and a ring that crosses itself inside G1
+    more = [
+        shapely.box(x + 100, y, x + 200, y + 300),
+        shapely.box(x - 80, y, x, y + 300),
+        shapely.Polygon([(x, y), (x + 50, y + 50), (x + 50, y), (x, y + 50)]),
+    ]
+    gpd.GeoDataFrame(geometry=[*opened, *more], crs=toy.CRS).to_file(covered)
+    assert main(["coverage", "--total", str(total), "--covered", str(covered), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    area = document["measures"]["area"]
+    assert (area["percent"], area["unit"]) == (62.5, "m2")
+    assert area["total"] == pytest.approx(120_000, rel=1e-6)
+    assert document["as_of"] is None
+    assert document["measures"]["population"]["percent"] is None
+    assert document["measures"]["population"]["reason"]
+    assert document["notes"] != []
+
+
+def test_houses_become_natural_villages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "houses.gpkg", tmp_path / "villages.gpkg"
+    toy.buildings().to_file(file, index=True)
+    assert main(["villages", str(file), "-o", str(out), "--min-buildings", "4", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    # the four of G1 and the five of G3 stand 10 m apart; G2's two and the far one are scattered
+    assert (document["villages"], document["buildings"], document["scattered"]) == (2, 9, 3)
+    assert sorted(gpd.read_file(out, layer="natural_villages")["buildings"]) == [4, 5]
