@@ -135,22 +135,24 @@ def _join(area: Floats, small: NDArray[np.bool_], left: Ints, right: Ints, lengt
         for one, other in ((a, b), (b, a)):
             if one in borders:
                 borders[one][other] = metres
-    queue = [(size[at], at) for at in borders]
+    # areas to 0.001 m², borders to 1 µm: what is equal but for rounding goes by the order of pieces
+    queue = [(round(size[at], 3), at) for at in borders]
     heapq.heapify(queue)
     while queue:
-        mine, at = heapq.heappop(queue)
-        if joined[at] != at or mine != size[at]:
+        rounded, at = heapq.heappop(queue)
+        mine = size[at]
+        if joined[at] != at or rounded != round(mine, 3):
             continue  # joined another, or grew, since it was queued
         shared = _shared(joined, borders[at], at)
         if not shared:
             continue
-        best = min(shared, key=lambda root: (size[root] + mine > LARGE * cell_m2 + _SAME_M2, -shared[root], root))
+        best = min(shared, key=lambda root: (size[root] + mine > LARGE * cell_m2 + _SAME_M2, -round(shared[root], 6), root))
         joined[at] = best
         size[best] += mine
         if best in borders:
             borders[best] = _shared(joined, borders[best], best, shared)
             if size[best] < SMALL * cell_m2 - _SAME_M2:
-                heapq.heappush(queue, (size[best], best))
+                heapq.heappush(queue, (round(size[best], 3), best))
     group = np.arange(len(area))
     group[list(joined)] = [_root(joined, at) for at in joined]
     return group

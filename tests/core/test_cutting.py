@@ -22,7 +22,7 @@ def lattice_over(shapes: np.ndarray, cell_m: int = 100) -> Lattice:
     return Lattice.covering(shapely.total_bounds(shapes).tolist(), cell_m, CRS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(territories())
 def test_pieces_fill_their_polygon_lie_in_their_cell_and_meet(shapes: np.ndarray) -> None:
     lattice = lattice_over(shapes)
@@ -39,7 +39,7 @@ def test_pieces_fill_their_polygon_lie_in_their_cell_and_meet(shapes: np.ndarray
     assert_noded(parts)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(territories())
 def test_the_pieces_are_those_of_an_overlay(shapes: np.ndarray) -> None:
     lattice = lattice_over(shapes)

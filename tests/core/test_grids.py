@@ -109,7 +109,7 @@ def test_two_parts_of_a_village_in_one_cell_are_two_cells_numbered_from_north_to
     assert unit_grid(areas).cells["planar_m2"].tolist() == [4000.0, 2000.0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(territories(), st.sampled_from([50, 100, 300]), st.randoms(use_true_random=False))
 def test_cells_fill_random_territories_whatever_their_order(shapes: np.ndarray, cell_m: int, random: object) -> None:
     codes = [f"4207031022{i:02d}" for i in range(len(shapes))]
@@ -124,7 +124,7 @@ def test_cells_fill_random_territories_whatever_their_order(shapes: np.ndarray, 
     assert again.cells.equals(grid.cells)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(territories())
 def test_only_parts_without_a_neighbour_in_their_village_stay_small(shapes: np.ndarray) -> None:
     lattice = Lattice.covering(shapely.total_bounds(shapes).tolist(), 100, CRS)
@@ -248,7 +248,7 @@ def test_real_tessellation_cells_of_prague_become_unit_grids() -> None:
     quarters = plots.assign(quarter=np.floor((bearing + np.pi) / (2 * np.pi) * 5).clip(0, 4).astype(int))
     areas = quarters.to_crs(crs).dissolve("quarter")[["geometry"]]
     areas.index = [f"4207031022{i:02d}" for i in areas.index]
-    grid = unit_grid(areas, cell_m=50)
+    grid = unit_grid(areas)
     fitting = cover(areas.sort_index()).frame
     assert_fills(grid, fitting)
     assert grid.cells["area_m2"].sum() == pytest.approx(ellipsoidal_area(fitting).sum(), rel=1e-7)
