@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -171,3 +172,15 @@ def test_another_seed_gives_another_landscape_with_the_same_sums(town: Town) -> 
     assert other["areas"]["population"].equals(town["areas"]["population"])
     assert [len(other[name]) for name in ("areas", "grids", "stations", "natural_villages")] == [17, 170, 16, 143]
     assert shapely.coverage_is_valid(other["grids"].geometry.to_numpy())
+
+
+def test_readme_of_the_data_tells_every_layer_with_its_columns(town: Town) -> None:
+    text = (Path(__file__).resolve().parents[2] / "data" / "README.md").read_text("utf-8")
+    told = {row.split("|")[1].strip(" `"): row.split("|") for row in text.splitlines() if row.startswith("| `")}
+    assert set(told) == set(LAYERS)
+    for name, frame in town.items():
+        columns = [frame.index.name, *frame.columns.drop("geometry")]
+        assert sorted(part.strip() for part in told[name][3].split(",")) == sorted(columns), name
+        rows = told[name][2].strip()
+        if not rows.startswith("about"):
+            assert int(rows) == len(frame)

@@ -126,3 +126,11 @@ def test_stopping_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         build_demo(tmp_path / "town.gpkg", progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.postgis
+def test_published_figures_come_out_of_postgis_too(postgis_url: str) -> None:
+    with build_demo(postgis_url) as workspace:
+        found = figures(workspace)
+    assert (found["area"][2], found["population"]) == (43.6, (14_624, 30_340, 48.2))
+    assert (found["grids"][:2], found["natural_villages"][0]) == ((81, 170), 67)
