@@ -1,6 +1,6 @@
 """Check every invariant of a workspace; the rules are a table, and each finding says which rows, where, and what to do.
 
-A rule is a function of a `View` that yields findings. `RULES` is their list: `gridgis check` runs it, the documentation
+A rule is a function of a `View` that yields what breaks it. `RULES` is their list: `gridgis check` runs it, the documentation
 prints it, tests break each rule once. What a rule means and its remedy are `check.<rule>` and `check.<rule>_fix`.
 """
 
@@ -100,7 +100,32 @@ class View:
                 yield layer, self.frame(name)
 
 
-Rule = Callable[[View], Iterator[CheckFinding]]
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One place where a rule is broken, before it is told (only the first hundred of a rule are)."""
+
+    rule: str
+    layer: str
+    frame: gpd.GeoDataFrame
+    at: tuple[int, ...]
+    """Positions in the frame."""
+    facts: Mapping[str, Any]
+    spot: Any = None
+    """Geometry of the broken spot; None: the first row's."""
+
+    def told(self) -> CheckFinding:
+        """The finding, with its place in degrees."""
+        shape = self.frame.geometry.iloc[self.at[0]] if self.spot is None else self.spot
+        place = None
+        if shape is not None and not shape.is_empty and self.frame.crs is not None:
+            point = gpd.GeoSeries([shapely.point_on_surface(shape)], crs=self.frame.crs).to_crs(WGS84).iloc[0]
+            if not point.is_empty:
+                place = (round(float(shapely.get_x(point)), 6), round(float(shapely.get_y(point)), 6))
+        keys = tuple(str(self.frame.index[i]) for i in self.at)
+        return CheckFinding(self.rule, self.layer, keys, place, self.facts)
+
+
+Rule = Callable[[View], Iterator[Broken]]
 
 
 def check(ws: Workspace, *, progress: Progress = silent) -> CheckReport:
@@ -124,39 +149,39 @@ def check(ws: Workspace, *, progress: Progress = silent) -> CheckReport:
     for done, (name, rule) in enumerate(RULES.items()):
         progress("check.stage", done, len(RULES))
         counts[name] = 0
-        for finding in rule(view):
+        for broken in rule(view):
             counts[name] += 1
             if counts[name] <= _MOST_PER_RULE:
-                found.append(finding)
+                found.append(broken.told())
     progress("check.stage", len(RULES), len(RULES))
     rows = {name: len(view.frame(name)) for name in LAYERS}
     return CheckReport(tuple(found), dict(counts), rows)
 
 
-def _geometry(view: View) -> Iterator[CheckFinding]:
+def _geometry(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         for at, reason in judge.bad_geometry(frame, layer).items():
             yield _at("geometry", layer.name, frame, [at], reason=reason)
 
 
-def _code_form(view: View) -> Iterator[CheckFinding]:
+def _code_form(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         yield from _rows("code_form", layer.name, frame, judge.bad_codes(frame, layer))
 
 
-def _code_unique(view: View) -> Iterator[CheckFinding]:
+def _code_unique(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         yield from _rows("code_unique", layer.name, frame, np.asarray(frame.index.duplicated(), dtype=bool))
 
 
-def _cell_code(view: View) -> Iterator[CheckFinding]:
+def _cell_code(view: View) -> Iterator[Broken]:
     frame = view.frame("unit_cells")
     for at in np.flatnonzero(judge.foreign_cell_codes(frame)).tolist():
         yield _at("cell_code", "unit_cells", frame, [at], area=frame["area_code"].iloc[at])
 
 
 def _reference(rule: str, column: str, to: str) -> Rule:
-    def run(view: View) -> Iterator[CheckFinding]:
+    def run(view: View) -> Iterator[Broken]:
         known = view.frame(to).index
         for layer, frame in view.layers(column):
             lost = frame[column].notna() & ~frame[column].isin(known)
@@ -166,7 +191,7 @@ def _reference(rule: str, column: str, to: str) -> Rule:
     return run
 
 
-def _required(view: View) -> Iterator[CheckFinding]:
+def _required(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         for column in layer.columns:
             if column.required and column.name in frame.columns and column.kind in {"code", "time"}:
@@ -174,7 +199,7 @@ def _required(view: View) -> Iterator[CheckFinding]:
                     yield _at("required", layer.name, frame, [at], column=column.name)
 
 
-def _known_word(view: View) -> Iterator[CheckFinding]:
+def _known_word(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         for column in layer.columns:
             allowed = column.values
@@ -184,7 +209,7 @@ def _known_word(view: View) -> Iterator[CheckFinding]:
                     yield _at("word", layer.name, frame, [at], column=column.name, value=frame[column.name].iloc[at])
 
 
-def _inside(view: View) -> Iterator[CheckFinding]:
+def _inside(view: View) -> Iterator[Broken]:
     areas = view.frame("areas")
     for name in ("grids", "unit_cells"):
         frame = judge.in_force(view.frame(name))
@@ -192,37 +217,37 @@ def _inside(view: View) -> Iterator[CheckFinding]:
             yield _at("inside_area", name, frame, [at], m2=f"{outside:,.1f}", area=frame["area_code"].iloc[at])
 
 
-def _grid_overlap(view: View) -> Iterator[CheckFinding]:
+def _grid_overlap(view: View) -> Iterator[Broken]:
     frame = judge.in_force(view.frame("grids"))
     for left, right, m2, spot in judge.overlaps(frame):
         yield _at("grid_overlap", "grids", frame, [left, right], spot=spot, m2=f"{m2:,.1f}")
 
 
-def _cells_seamless(view: View) -> Iterator[CheckFinding]:
+def _cells_seamless(view: View) -> Iterator[Broken]:
     frame = judge.in_force(view.frame("unit_cells"))
     for at in judge.torn_cells(frame):
         yield _at("cell_border", "unit_cells", frame, [at])
 
 
-def _cells_fill(view: View) -> Iterator[CheckFinding]:
+def _cells_fill(view: View) -> Iterator[Broken]:
     frame, areas = judge.in_force(view.frame("unit_cells")), view.frame("areas")
     for at, difference in judge.unfilled(frame, areas).items():
         yield _at("cell_fill", "areas", areas, [at], m2=f"{difference:,.2f}")
 
 
-def _cell_area(view: View) -> Iterator[CheckFinding]:
+def _cell_area(view: View) -> Iterator[Broken]:
     frame = view.frame("unit_cells")
     for at, (stated, real) in judge.wrong_areas(frame).items():
         yield _at("cell_area", "unit_cells", frame, [at], stated=f"{stated:,.2f}", real=f"{real:,.2f}")
 
 
-def _days(view: View) -> Iterator[CheckFinding]:
+def _days(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         if layer.history:
             yield from _rows("days", layer.name, frame, judge.empty_periods(frame))
 
 
-def _log(view: View) -> Iterator[CheckFinding]:
+def _log(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         if layer.history:
             for key, column in judge.unlogged(frame, view.ws.log(layer=layer.name)):
@@ -250,15 +275,10 @@ RULES: Final[Mapping[str, Rule]] = {
 }
 
 
-def _rows(rule: str, layer: str, frame: gpd.GeoDataFrame, broken: Bools) -> Iterator[CheckFinding]:
+def _rows(rule: str, layer: str, frame: gpd.GeoDataFrame, broken: Bools) -> Iterator[Broken]:
     for at in np.flatnonzero(broken).tolist():
         yield _at(rule, layer, frame, [at])
 
 
-def _at(rule: str, layer: str, frame: gpd.GeoDataFrame, at: list[int], *, spot: Any = None, **values: Any) -> CheckFinding:
-    shape = frame.geometry.iloc[at[0]] if spot is None else spot
-    place = None
-    if shape is not None and not shape.is_empty and frame.crs is not None:
-        point = gpd.GeoSeries([shapely.point_on_surface(shape)], crs=frame.crs).to_crs(WGS84).iloc[0]
-        place = None if point.is_empty else (round(float(shapely.get_x(point)), 6), round(float(shapely.get_y(point)), 6))
-    return CheckFinding(rule, layer, tuple(str(frame.index[i]) for i in at), place, values)
+def _at(rule: str, layer: str, frame: gpd.GeoDataFrame, at: list[int], *, spot: Any = None, **facts: Any) -> Broken:
+    return Broken(rule, layer, frame, tuple(at), facts, spot)

@@ -85,6 +85,7 @@ def plan_import(
         raise DataError("import.no_file")
     saved = {} if ws is None else saved_mapping(ws, layer)
     read = [_read(Path(file), target, wish, saved, progress) for file in files]
+    progress("import.stage_check", 0, 1)
     crs, sets_crs = _target_crs(ws, read)
     frame, shapes = _joined(read, crs)
     problems = list(_shifted_rows(read))
@@ -93,6 +94,7 @@ def plan_import(
     sources = _sources(read)
     problems += _file_problems(read)
     found, counts = findings_of(problems, **sources)
+    progress("import.stage_check", 1, 1)
     bad = cleaning.bad_rows(problems, len(frame))
     rejected = pd.DataFrame({"file": np.array(sources["files"], dtype=object)[bad], "row": np.array(sources["rows"])[bad]})
     original = pd.concat([part.raw.frame for part in read], ignore_index=True)[bad].reset_index(drop=True)
@@ -130,6 +132,7 @@ def run_import(
     if len(plan.rejected):
         report = plan.options.report or plan.files[0].with_name(plan.files[0].name + ".rejected.csv")
         write_rejects(report, plan.rejected, plan.findings)
+    progress("import.stage_write", 0, 1)
     reason = why or ", ".join(file.name for file in plan.files)
     try:
         with ws.write(who=who, why=reason, at=at) as write:
@@ -139,11 +142,15 @@ def run_import(
                 write.set_info(synthetic=True)
             if plan.options.save_mapping:
                 write.set_setting(_MAPPING_SETTING + plan.layer, json.dumps(dict(plan.mapping), ensure_ascii=False))
-            counts = write.upsert(plan.layer, plan.frame, valid_from=plan.options.valid_from)
+            if LAYERS[plan.layer].history or write.count(plan.layer):
+                counts = write.upsert(plan.layer, plan.frame, valid_from=plan.options.valid_from)
+            else:  # nothing to compare with: the bulk road
+                counts = write.replace(plan.layer, plan.frame, progress=progress)
     except BaseException:
         if report is not None:
             report.unlink(missing_ok=True)
         raise
+    progress("import.stage_write", 1, 1)
     rejected = len(plan.rejected)
     return ImportReport(plan, counts.inserted, counts.updated, counts.unchanged, rejected, report)
 
