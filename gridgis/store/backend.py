@@ -145,8 +145,8 @@ class Backend(ABC):
         """Last work of a write that touched these tables, before it is committed."""
 
     @abstractmethod
-    def backup(self, revision: str) -> str:
-        """Keep a copy of the state before a migration; where it is."""
+    def backup(self, connection: sa.Connection, revision: str) -> str:
+        """Keep a copy of the state before a migration, whose transaction has just begun; where it is."""
 
     def close(self) -> None:
         """Give back all connections."""

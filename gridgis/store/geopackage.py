@@ -25,7 +25,7 @@ from sqlalchemy.pool import QueuePool
 from gridgis.errors import ConflictError, WorkspaceError
 from gridgis.layers import Kind, Layer
 from gridgis.progress import Progress
-from gridgis.store import gpkg_blob, gpkg_schema, migrations, rtree
+from gridgis.store import gpkg_blob, gpkg_schema, rtree
 from gridgis.store.backend import CHUNK, READ_CHUNK, Backend, Bounds, Rows, StoreKind, commit_or_rollback
 from gridgis.store.values import by_distinct, instant_text, instant_value
 
@@ -237,7 +237,7 @@ class GeoPackage(Backend):
                 (*(box or (None, None, None, None)), table.name),
             )
 
-    def backup(self, revision: str) -> str:
+    def backup(self, connection: sa.Connection, revision: str) -> str:
         target = self.path.with_name(f"{self.path.stem}.before-{revision}.gpkg")
         number = 1
         while target.exists():
@@ -245,6 +245,7 @@ class GeoPackage(Backend):
             target = self.path.with_name(f"{self.path.stem}.before-{revision}-{number}.gpkg")
         unfinished = target.with_suffix(".part")
         unfinished.unlink(missing_ok=True)
+        # a second connection: it reads the committed state, and the writer's right keeps others from changing it
         with closing(connect(self.path, mode="rw")) as source, closing(sqlite3.connect(unfinished)) as copy:
             source.backup(copy)
         unfinished.replace(target)
@@ -299,8 +300,8 @@ def create(path: Path, build: Callable[[Backend, sa.Connection], None]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def revision_of(path: Path) -> str:
-    """The schema revision of a workspace file, which is only looked at.
+def open_backend(path: Path) -> GeoPackage:
+    """Connect to a workspace file, which is only looked at; see `open_workspace`. Its schema may still be an older one.
 
     Raises `WorkspaceError` if there is no such file, or it is no GeoPackage, or one that gridgis did not make.
     """
@@ -313,19 +314,9 @@ def revision_of(path: Path) -> str:
                 raise WorkspaceError("store.not_geopackage", place=str(path))
             if not {"alembic_version", "workspace", "change_log"} <= names:
                 raise WorkspaceError("store.not_gridgis", place=str(path))
-            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.DatabaseError as error:
         raise WorkspaceError("store.not_geopackage", place=str(path)) from error
-    return str(found[0]) if found else ""
-
-
-def migrate(backend: GeoPackage, found: str) -> None:
-    """Bring an older schema up to date in one transaction, after a copy of the file was kept beside it."""
-    if backend.read_only:
-        raise WorkspaceError("store.read_only", place=backend.label)
-    backend.backup(found)
-    with backend.writing(_BUSY_MS / 1000) as connection:
-        migrations.upgrade(connection)
+    return GeoPackage(path, read_only=not writable(path))
 
 
 def writable(path: Path) -> bool:

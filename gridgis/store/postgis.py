@@ -27,7 +27,6 @@ from gridgis.crs import crs_name
 from gridgis.errors import ConflictError, CrsError, WorkspaceError
 from gridgis.layers import Kind, Layer
 from gridgis.progress import Progress
-from gridgis.store import migrations
 from gridgis.store.backend import READ_CHUNK, Backend, Bounds, Rows, StoreKind, commit_or_rollback
 from gridgis.store.schema import LATEST, METADATA, PAST
 
@@ -191,14 +190,12 @@ class PostGIS(Backend):
     def finish(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         """Nothing: the server keeps its own records."""
 
-    def backup(self, revision: str) -> str:
+    def backup(self, connection: sa.Connection, revision: str) -> str:
         target = f"{self.schema}_before_{revision}"
-        with self._told(), self.engine.begin() as connection:
-            names = sa.inspect(connection).get_table_names(schema=self.schema)
-            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{target}" CASCADE')
-            connection.exec_driver_sql(f'CREATE SCHEMA "{target}"')
-            for name in names:
-                connection.exec_driver_sql(f'CREATE TABLE "{target}"."{name}" AS TABLE "{self.schema}"."{name}"')
+        connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{target}" CASCADE')
+        connection.exec_driver_sql(f'CREATE SCHEMA "{target}"')
+        for name in sorted(_tables(connection, self)):
+            connection.exec_driver_sql(f'CREATE TABLE "{target}"."{name}" AS TABLE "{self.schema}"."{name}"')
         return target
 
     def _srid(self, connection: sa.Connection, crs: pyproj.CRS) -> int:
@@ -239,14 +236,10 @@ def parse_url(url: str) -> tuple[sa.URL, str]:
 
 
 def open_backend(url: str) -> PostGIS:
-    """Connect to a workspace, bringing an older schema up to date; see `open_workspace`."""
+    """Connect to a workspace; see `open_workspace`. Its schema may still be an older one."""
     backend = PostGIS(url)
     try:
-        found = _revision(backend)
-        if found != migrations.HEAD:
-            backend.backup(found)
-            with backend.writing(_WAIT_S) as connection:
-                migrations.upgrade(connection)
+        _refuse_others(backend)
     except BaseException:
         backend.close()
         raise
@@ -280,17 +273,13 @@ def drop(url: str) -> None:
         backend.close()
 
 
-def _revision(backend: PostGIS) -> str:
+def _refuse_others(backend: PostGIS) -> None:
     with backend.reading() as connection:
         names = _tables(connection, backend)
         if not names:
             raise WorkspaceError("store.missing", place=backend.label)
         if not {"alembic_version", "workspace", "change_log"} <= names:
             raise WorkspaceError("store.not_gridgis", place=backend.label)
-        found = str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
-    if found not in migrations.known_revisions():
-        raise WorkspaceError("store.newer", place=backend.label, found=found, known=migrations.HEAD)
-    return found
 
 
 def _tables(connection: sa.Connection, backend: PostGIS) -> set[str]:

@@ -20,7 +20,6 @@ from gridgis.crs import work_crs
 from gridgis.errors import WorkspaceError
 from gridgis.store import geopackage, log, migrations
 from gridgis.store.backend import Backend, Bounds, WorkspaceInfo
-from gridgis.store.geopackage import GeoPackage
 from gridgis.store.reading import Query, State, Where, count_rows, layer_named, load_state, read_frame
 from gridgis.store.schema import LATEST, SETTINGS, WORKSPACE
 from gridgis.store.values import floor_ms
@@ -197,16 +196,15 @@ def open_workspace(url: str | Path) -> Workspace:
     if is_postgres(url):
         from gridgis.store import postgis
 
-        return Workspace(postgis.open_backend(str(url)), str(url))
-    path = Path(url)
-    found = geopackage.revision_of(path)
-    if found not in migrations.known_revisions():
-        raise WorkspaceError("store.newer", place=str(path), found=found, known=migrations.HEAD)
-    read_only = not geopackage.writable(path)
-    backend = GeoPackage(path, read_only=read_only)
-    if found != migrations.HEAD:
-        geopackage.migrate(backend, found)
-    return Workspace(backend, str(path))
+        backend: Backend = postgis.open_backend(str(url))
+    else:
+        backend = geopackage.open_backend(Path(url))
+    try:
+        _bring_up_to_date(backend)
+    except BaseException:
+        backend.close()
+        raise
+    return Workspace(backend, str(url))
 
 
 def create_workspace(
@@ -248,6 +246,24 @@ def create_workspace(
     else:
         geopackage.create(Path(url), fill)
     return open_workspace(url)
+
+
+def _bring_up_to_date(backend: Backend) -> None:
+    with backend.reading() as connection:
+        found = _schema_revision(connection)
+    if found not in migrations.known_revisions():
+        raise WorkspaceError("store.newer", place=backend.label, found=found, known=migrations.HEAD)
+    if found == migrations.HEAD:
+        return
+    with backend.writing(WAIT_S) as connection:
+        found = _schema_revision(connection)
+        if found != migrations.HEAD:  # unless another program did it while this one waited for its turn
+            backend.backup(connection, found)
+            migrations.upgrade(connection)
+
+
+def _schema_revision(connection: sa.Connection) -> str:
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
 
 
 def is_postgres(url: str | Path) -> bool:

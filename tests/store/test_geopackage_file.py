@@ -28,13 +28,12 @@ FEATURES = sorted([*LATEST, *(table.name for table in PAST.values())])
 @pytest.fixture
 def closed(geopackage_url: str) -> Path:
     """A closed workspace with the toy town and 3,000 cells."""
-    with gridgis.create_workspace(geopackage_url, crs=toy.CRS) as workspace:
-        with workspace.write(who="t", why="t") as write:
-            write.upsert("areas", toy.areas())
-            write.upsert("grids", toy.grids())
-            write.upsert("stations", toy.stations())
-            write.replace("buildings", toy.buildings())
-            write.replace("unit_cells", cells(60, 50))
+    with gridgis.create_workspace(geopackage_url, crs=toy.CRS) as workspace, workspace.write(who="t", why="t") as write:
+        write.upsert("areas", toy.areas())
+        write.upsert("grids", toy.grids())
+        write.upsert("stations", toy.stations())
+        write.replace("buildings", toy.buildings())
+        write.replace("unit_cells", cells(60, 50))
     return Path(geopackage_url)
 
 
@@ -47,7 +46,7 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 def test_geopandas_reads_every_layer_of_a_closed_file(closed: Path) -> None:
-    listed = {name: kind for name, kind in pyogrio.list_layers(closed)}
+    listed = dict(pyogrio.list_layers(closed))
     assert sorted(name for name, kind in listed.items() if kind is not None) == FEATURES
     assert sorted(name for name, kind in listed.items() if kind is None) == ["change_log", "settings", "workspace"]
     for name in FEATURES:
@@ -67,8 +66,9 @@ def test_gdal_finds_types_extents_and_systems(closed: Path) -> None:
     assert "Warning" not in done.stdout
     parts = dict(re.findall(r"Layer name: (\w+)\n(.*?)(?=Layer name|\Z)", done.stdout, re.DOTALL))
     assert set(parts) >= set(FEATURES)
-    assert "Geometry: Multi Polygon\nFeature Count: 3000\nExtent: (500000.000000, 3366000.000000) - (506000.000000, 3371000.000000)" in (
-        parts["unit_cells"]
+    assert (
+        "Geometry: Multi Polygon\nFeature Count: 3000\nExtent: (500000.000000, 3366000.000000) - (506000.000000, 3371000.000000)"
+        in (parts["unit_cells"])
     )
     assert "Geometry: Point" in parts["stations"]
     assert "opened_on: Date" in parts["grids"]

@@ -147,7 +147,7 @@ def test_columns_and_conditions_choose(workspace: Workspace) -> None:
     assert workspace.count("grids", where={"code": [f"X{n}" for n in range(3000)] + ["G2"]}) == 1
     table = workspace.table("grids", columns=["name"])
     assert (table.columns.tolist(), table.loc["G2", "name"]) == (["name"], "Grid 2")
-    for wrong in (dict(columns=["nope"]), dict(where={"nope": 1})):
+    for wrong in ({"columns": ["nope"]}, {"where": {"nope": 1}}):
         with pytest.raises(DataError) as refused:
             workspace.read("grids", **wrong)  # type: ignore[arg-type]
         assert refused.value.key == "store.unknown_column"
@@ -255,15 +255,20 @@ def test_values_that_do_not_exist_are_refused() -> None:
             column_values("x", column, pd.Series([value], dtype=object), ["k1"])
 
 
-def test_a_block_that_raises_leaves_no_trace(workspace: Workspace) -> None:
-    put(workspace, "grids", toy.grids())
-    before = workspace.read("grids"), workspace.revision, len(workspace.log())
-    with pytest.raises(ZeroDivisionError), workspace.write(who="t", why="t") as write:
+def write_much_and_fail(workspace: Workspace) -> None:
+    with workspace.write(who="t", why="t") as write:
         write.upsert("areas", toy.areas())
         write.retire("grids", ["G1"], valid_to=dt.date(2012, 1, 1))
         write.replace("unit_cells", cells(60, 50))
         assert (write.count("areas"), write.count("grids"), len(write.read("unit_cells"))) == (3, 2, 3000)
         _ = 1 / 0
+
+
+def test_a_block_that_raises_leaves_no_trace(workspace: Workspace) -> None:
+    put(workspace, "grids", toy.grids())
+    before = workspace.read("grids"), workspace.revision, len(workspace.log())
+    with pytest.raises(ZeroDivisionError):
+        write_much_and_fail(workspace)
     same_frames(workspace.read("grids"), before[0])
     assert (workspace.revision, len(workspace.log())) == before[1:]
     assert (workspace.count("areas"), workspace.count("unit_cells")) == (0, 0)
@@ -278,9 +283,8 @@ def test_a_cancelled_replace_cannot_be_committed_by_halves(workspace: Workspace)
 
     with workspace.write(who="t", why="t") as write:
         write.replace("unit_cells", cells(60, 50))
-    with pytest.raises(WorkspaceError) as refused, workspace.write(who="t", why="t") as write:
-        with pytest.raises(Cancelled):
-            write.replace("unit_cells", cells(5, 5, mark=2.0), progress=stop)
+    with pytest.raises(WorkspaceError) as refused, workspace.write(who="t", why="t") as write, pytest.raises(Cancelled):
+        write.replace("unit_cells", cells(5, 5, mark=2.0), progress=stop)
     assert refused.value.key == "store.broken"
     assert workspace.count("unit_cells") == 3000
 
@@ -316,7 +320,9 @@ def test_both_stores_read_the_same(geopackage_url: str, postgis_url: str) -> Non
             put(workspace, "grids", toy.grids().assign(colour=[1, None, 3]), valid_from=dt.date(2011, 1, 1))
             put(workspace, "grids", toy.grids().assign(officer="Sun"), valid_from=dt.date(2012, 1, 1))
             put(workspace, "stations", toy.stations())
-            frames.append([workspace.read("grids"), workspace.read("grids", as_of=dt.date(2011, 6, 1)), workspace.read("stations")])
+            frames.append(
+                [workspace.read("grids"), workspace.read("grids", as_of=dt.date(2011, 6, 1)), workspace.read("stations")]
+            )
     for left, right in zip(*frames, strict=True):
         assert_geodataframe_equal(left, right)
 

@@ -1,0 +1,78 @@
+"""What runs in processes of its own: writers that are killed, and writers that hold the lock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pandas as pd
+
+import gridgis
+from gridgis import toy
+from gridgis.store import migrations
+from tests.store.frames import cells
+
+
+def replace_for_ever(url: str, ready: Connection) -> None:
+    """Replace all cells again and again, each generation with its own mark and a part edited row by row."""
+    with gridgis.open_workspace(url) as workspace:
+        generation = workspace.revision
+        ready.send("ready")
+        while True:
+            generation += 1
+            with workspace.write(who="worker", why=str(generation)) as write:
+                write.replace("unit_cells", cells(80, 50, mark=float(generation)))
+                write.upsert("unit_cells", cells(40, 1, mark=float(generation), area=toy.EAST))
+
+
+def edit_for_ever(url: str, ready: Connection) -> None:
+    """Change all grids again and again, a day later each time."""
+    with gridgis.open_workspace(url) as workspace:
+        ready.send("ready")
+        day = dt.date(2012, 1, 1)
+        while True:
+            day += dt.timedelta(days=1)
+            with workspace.write(who="worker", why="shift") as write:
+                write.upsert("grids", toy.grids().assign(officer=str(workspace.revision + 1)), valid_from=day)
+                write.set_setting("generation", str(workspace.revision + 1))
+
+
+def open_slowly(url: str, ready: Connection, folder: str, head: str) -> None:
+    """Open with a program that knows a newer schema: a migration."""
+    migrations.FOLDER, migrations.HEAD = Path(folder), head
+    ready.send("ready")
+    gridgis.open_workspace(url).close()
+
+
+def create_for_ever(url: str, ready: Connection) -> None:
+    """Make the same workspace over and over, under names that count up."""
+    ready.send("ready")
+    number = 0
+    while True:
+        number += 1
+        gridgis.create_workspace(url.format(number), crs=toy.CRS).close()
+
+
+def hold(url: str, ready: Connection, seconds: float) -> None:
+    """Write something and hold the right to write for a while before committing."""
+    with gridgis.open_workspace(url) as workspace, workspace.write(who="holder", why="slow") as write:
+        write.upsert("grids", pd.DataFrame({"code": ["G1"], "officer": ["held"]}))
+        ready.send("ready")
+        time.sleep(seconds)
+
+
+def read_for_a_while(url: str, ready: Connection, seconds: float) -> None:
+    """Read whole layers for a while; the longest wait is sent back."""
+    longest = 0.0
+    with gridgis.open_workspace(url) as workspace:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            start = time.monotonic()
+            marks = set(workspace.table("unit_cells", columns=["area_m2"])["area_m2"])
+            if len(marks) > 1:
+                ready.send(f"mixed: {sorted(marks)}")
+                return
+            longest = max(longest, time.monotonic() - start)
+    ready.send(longest)
