@@ -343,9 +343,11 @@ def text_of(file: Path) -> str:
 
 def test_no_file_names_a_machine_or_a_package_registry() -> None:
     # put together from pieces, or this file would find itself
-    pieces = (("/wo", "rk/"), ("/ro", "ot/"), ("/ho", "me/"), ("py", "pi.org"), ("pythonho", "sted.org"), ("npm", "js.org"),
-              ("npm", "mirror"), ("debian", ".org"), ("conda.ana", "conda.org"))  # fmt: skip
-    banned = re.compile("|".join(re.escape("".join(piece)) for piece in pieces))
+    folders = [("/wo", "rk/"), ("/ro", "ot/"), ("/ho", "me/")]
+    hosts = [("py", "pi.org"), ("pythonho", "sted.org"), ("npm", "js.org"), ("npm", "mirror"), ("debian", ".org"),
+             ("conda.ana", "conda.org")]  # fmt: skip
+    patterns = [*(f"{''.join(pieces)}\\w" for pieces in folders), *(re.escape("".join(pieces)) for pieces in hosts)]
+    banned = re.compile("|".join(patterns))
     found = {str(file.relative_to(ROOT)): banned.findall(text_of(file)) for file in tracked()}
     assert {name: hits for name, hits in found.items() if hits} == {}
 

@@ -155,9 +155,7 @@ def digest(inputs: Sequence[Path]) -> str:
 
 def pip(*arguments: str | Path) -> None:
     """Run the environment's pip, quiet unless something fails."""
-    subprocess.run(
-        [PYTHON, "-m", "pip", *arguments, "-qq", "--disable-pip-version-check", "--no-input"], check=True, cwd=ROOT
-    )
+    subprocess.run([PYTHON, "-m", "pip", *arguments, "-qq", "--disable-pip-version-check", "--no-input"], check=True, cwd=ROOT)
 
 
 def say(text: str) -> None:
