@@ -27,7 +27,9 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
         "commands": "Commands",
         "commands_intro": "Results go to stdout, with `--json` as exactly one JSON document; messages and progress go to stderr. "
         "Exit codes: 0 done; 1 the data or the workspace does not allow it (one message, nothing changed, stdout empty); "
-        "2 wrong usage; 130 stopped by Ctrl-C, nothing changed.",
+        "2 wrong usage; 130 stopped by Ctrl-C, nothing changed.\n\n"
+        "`GRIDGIS_WORKSPACE` names the workspace where `-w` does not, `GRIDGIS_LANG` the language where `--lang` does not. "
+        'Completion in the shell: `eval "$(_GRIDGIS_COMPLETE=bash_source gridgis)"` (or `zsh_source`).',
         "option": "option",
         "meaning": "meaning",
         "columns": "Layers and columns",
@@ -47,7 +49,9 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
         "commands": "命令",
         "commands_intro": "结果写到标准输出，加 `--json` 时为一个 JSON 文档；消息和进度写到标准错误。"
         "退出码：0 完成；1 数据或工作空间不允许（给出一条消息，不改动任何内容，标准输出为空）；"
-        "2 用法错误；130 被 Ctrl-C 停止，不改动任何内容。",
+        "2 用法错误；130 被 Ctrl-C 停止，不改动任何内容。\n\n"
+        "未给 `-w` 时由 `GRIDGIS_WORKSPACE` 指定工作空间，未给 `--lang` 时由 `GRIDGIS_LANG` 指定语言。"
+        '命令行补全：`eval "$(_GRIDGIS_COMPLETE=bash_source gridgis)"`（或 `zsh_source`）。',
         "option": "选项",
         "meaning": "含义",
         "columns": "图层与字段",
