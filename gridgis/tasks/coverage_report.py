@@ -16,7 +16,9 @@ from gridgis.ground import Ground, polygonal
 from gridgis.text import Lang, number, t
 
 MEASURES: Final = ("area", "population", "households", "natural_villages", "grids", "stations", "officers")
-NoteKind = Literal["overlap", "outside", "repaired", "without_ground", "unknown_station", "uncounted_buildings"]
+NoteKind = Literal[
+    "overlap", "outside", "repaired", "without_ground", "unknown_station", "uncounted_population", "uncounted_households"
+]
 # how many records a sentence names; `items` has them all
 _NAMED: Final = 5
 

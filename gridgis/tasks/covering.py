@@ -22,7 +22,7 @@ from gridgis.progress import Progress, silent
 from gridgis.tasks.coverage_files import coverage_files
 from gridgis.tasks.coverage_report import MEASURES, CoverageNote, CoverageReport, ZoneReport, notes_of
 from gridgis.tasks.rasters import read_raster
-from gridgis.text import t
+from gridgis.text import number, t
 from gridgis.zones import By, Zones, parts, tally, tally_officers, whole
 
 if TYPE_CHECKING:
@@ -225,12 +225,17 @@ class _State:
                 rows = self.grids.loc[lost, "station"].items()
                 items = tuple({"grids": [str(code)], "station": str(station)} for code, station in rows)
                 yield CoverageNote("unknown_station", items)
-        for column, known in (("population", self.population), ("households", self.households)):
-            if known is not None and known.source == "buildings":
-                unknown = int(self.buildings[column].isna().sum())
-                if unknown:
-                    values = {"count": unknown, "of": len(self.buildings), "column": column}
-                    yield CoverageNote("uncounted_buildings", (), values)
+        if unknown := self._uncounted("population", self.population):
+            yield CoverageNote("uncounted_population", (), unknown)
+        if unknown := self._uncounted("households", self.households):
+            yield CoverageNote("uncounted_households", (), unknown)
+
+    def _uncounted(self, column: str, known: Counts | None) -> dict[str, str]:
+        """How many buildings lack a count that the others give; empty for none."""
+        if known is None or known.source != "buildings":
+            return {}
+        unknown = int(self.buildings[column].isna().sum())
+        return {"count": number(unknown), "of": number(len(self.buildings))} if unknown else {}
 
 
 def _placed(frame: gpd.GeoDataFrame, *, like: gpd.GeoDataFrame | None = None) -> gpd.GeoDataFrame:

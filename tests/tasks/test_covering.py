@@ -13,12 +13,14 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from exactextract import exact_extract
 
 from gridgis import toy
 from gridgis.errors import DataError
 from gridgis.store import Workspace, create_workspace
 from gridgis.tasks import covering
 from gridgis.text import LANGS
+from tests.support import shared
 
 OPEN = dt.date(2012, 3, 1)
 END = dt.date(2012, 12, 31)
@@ -252,6 +254,25 @@ def test_two_files_take_people_from_the_areas_own_column(tmp_path: Path) -> None
     toy.grids().loc[["G1"]].reset_index().to_file(tmp_path / "b.gpkg")
     people = covering.coverage_files(tmp_path / "a.gpkg", tmp_path / "b.gpkg").measures["population"]
     assert (people.covered, people.total) == (pytest.approx(600), 1050)
+
+
+def test_azores_people_in_some_towns_equal_exactextract(tmp_path: Path) -> None:
+    raster, towns = shared("population_rasters/gpw_count.tif"), shared("population_rasters/concelhos.gpkg")
+    some = gpd.read_file(towns).iloc[:2]
+    some.to_file(tmp_path / "b.gpkg")
+    people = covering.coverage_files(towns, tmp_path / "b.gpkg", population=raster).measures["population"]
+    found = exact_extract(str(raster), gpd.read_file(towns), ["sum"], output="pandas")["sum"]
+    assert (people.covered, people.total) == pytest.approx((found.iloc[:2].sum(), found.sum()), rel=1e-6)
+
+
+def test_houses_without_people_are_told(ws: Workspace) -> None:
+    with ws.write(who="test", why="unknown") as write:
+        houses = ws.read("buildings")
+        houses.loc["B01", "population"] = None
+        write.upsert("buildings", houses)
+    report = covering.coverage(ws, as_of=END)
+    assert report.measures["population"].total == 33
+    assert [note.message("en") for note in report.notes] == ["Buildings without a number of people: 1 of 12; they count as none."]
 
 
 def test_a_total_without_polygons_is_refused(tmp_path: Path) -> None:
