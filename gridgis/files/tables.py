@@ -121,7 +121,21 @@ def read_excel(path: Path, *, layer: str | None = None, limits: Limits = DEFAULT
     frame = _sheet_frame(rows, at)
     if frame.empty:
         raise DataError("files.no_rows", file=path.name)
+    if not stream:
+        _check_formulas(path, good[0], rows)
     return Raw(frame, None, path.name, good[0] if len(names) > 1 else None, "row", tuple(notes), escaped=True)
+
+
+def _check_formulas(path: Path, sheet: str, rows: Sequence[Sequence[Any]]) -> None:
+    # a program that only writes workbooks leaves formulas without results; they would be read as empty cells
+    book = openpyxl.load_workbook(path, read_only=True, data_only=False)
+    try:
+        for number, (cells, values) in enumerate(zip(book[sheet].iter_rows(), rows, strict=False), start=1):
+            for cell, value in zip(cells, values, strict=False):
+                if value is None and cell.data_type == "f":
+                    raise DataError("files.formula", file=path.name, row=number, formula=str(cell.value)[:40])
+    finally:
+        book.close()
 
 
 def _encoding(path: Path) -> str:

@@ -136,6 +136,15 @@ def test_excel_title_rows_merged_cells_and_numbers_are_read_as_people_see_them(t
     assert named(raw) == ["note_header"]
 
 
+def test_a_formula_that_was_never_calculated_is_not_read_as_empty(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["编码", "户数", "经度", "纬度"], ["S1", "=1+2", 114.0, 30.0]):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(DataError, match=r"row 2: the formula =1\+2"):
+        read_any(tmp_path / "a.xlsx")
+
+
 def test_of_several_sheets_one_has_to_be_named(tmp_path):
     file = tmp_path / "a.xlsx"
     workbook(file, sheets=2)
