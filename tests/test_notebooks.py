@@ -27,7 +27,7 @@ def test_there_is_a_tour() -> None:
 def test_notebook_is_kept_without_outputs(path: Path) -> None:
     book = nbformat.read(path, as_version=4)
     for cell in book.cells:
-        assert not re.search(r"(/home/|/root/|/tmp/|/work/|[A-Z]:\\\\)", cell.source)
+        assert not re.search(r"/(home|root|tmp|work|Users)/|[A-Z]:\\", cell.source)
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None

@@ -196,7 +196,8 @@ def calm(label: Ints, *, cells: int = 5) -> Ints:
     """A labelled canvas without spikes: every cell takes the label most frequent around it; then as `connected`."""
     names = np.unique(label)
     votes = np.stack([ndimage.uniform_filter((label == name).astype(float), cells, mode="nearest") for name in names])
-    return connected(names[np.argmax(votes, axis=0)])
+    # a running sum carries rounding errors, which must not decide between equal votes
+    return connected(names[np.argmax(np.round(votes, 6), axis=0)])
 
 
 def connected(label: Ints) -> Ints:

@@ -67,7 +67,7 @@ def _trimmed(village: Ints, targets: Floats) -> Ints:
             giver, taker = (outside, own) if miss > 0 else (own, outside)
             strip = np.flatnonzero(giver & ndimage.binary_dilation(taker))
             around = ndimage.uniform_filter(taker.astype(float), 5).ravel()[strip]
-            strip = strip[np.argsort(-around, kind="stable")][: abs(miss)]  # bays and spits first
+            strip = strip[np.argsort(-np.round(around, 6), kind="stable")][: abs(miss)]  # bays and spits first
             village.ravel()[strip] = number if miss > 0 else -1
     return connected(village)
 
