@@ -25,7 +25,12 @@ def gather(stamp: Stamp, as_of: dt.date) -> Overview:
 # kept as they are rather than as copies: frames are large, and pages only read them
 @st.cache_resource(show_spinner=False, max_entries=24)
 def _gather(stamp: Stamp, as_of: dt.date) -> Overview:
-    return overview.overview(shared.workspace(), as_of=as_of)
+    return overview.overview(shared.workspace(), as_of=as_of, trend=_trend(stamp))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _trend(stamp: Stamp) -> pd.DataFrame:
+    return covering.trend(shared.workspace())
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

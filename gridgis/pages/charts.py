@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import html
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +23,7 @@ _LEFT: Final = 52.0
 _RIGHT: Final = 700.0
 _TOP: Final = 40.0
 _DATE_WIDE: Final = 76.0
-_VALUE_WIDE: Final = 48.0
+_VALUE_WIDE: Final = 58.0
 _FONTS: Final = "system-ui, -apple-system, Segoe UI, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
 
 
@@ -97,7 +98,7 @@ def steps(
 
 def histogram(edges: Sequence[float], counts: Sequence[int], *, label: str, unit: str, height: float = 230.0) -> str:
     """Counts per class; `edges` has one more entry than `counts`, in `unit`."""
-    left, right, top, bottom = 52.0, _NARROW - 14.0, 14.0, height - 38.0
+    left, right, top, bottom = 52.0, _NARROW - 36.0, 14.0, height - 38.0
     if not counts or max(counts) == 0:
         return _svg("", height, label, width=_NARROW)
     most = _round_up(max(counts))
@@ -120,14 +121,15 @@ def histogram(edges: Sequence[float], counts: Sequence[int], *, label: str, unit
     return _svg("".join(parts), height, label, width=_NARROW)
 
 
-def as_picture(svg: str, label: str) -> str:
+def as_picture(svg: str, label: str, *, small: bool = False) -> str:
     """A drawing as a picture element, for places that let no SVG through.
 
     >>> as_picture("<svg/>", "nothing")
     '<img class="gp-chart" alt="nothing" src="data:image/svg+xml;base64,PHN2Zy8+">'
     """
     packed = base64.b64encode(svg.encode()).decode()
-    return f'<img class="gp-chart" alt="{html.escape(label)}" src="data:image/svg+xml;base64,{packed}">'
+    look = "gp-chart small" if small else "gp-chart"
+    return f'<img class="{look}" alt="{html.escape(label)}" src="data:image/svg+xml;base64,{packed}">'
 
 
 def _line(line: Line, dates: Sequence[dt.date], frame: _Frame, lang: Lang) -> list[str]:
@@ -139,7 +141,7 @@ def _line(line: Line, dates: Sequence[dt.date], frame: _Frame, lang: Lang) -> li
         path += f"H{frame.x(date):.1f}V{frame.y(value):.1f}"
     dash = f' stroke-dasharray="{line.dash}"' if line.dash else ""
     parts = [f'<path d="{path}" fill="none" stroke="{line.colour}" stroke-width="2.2"{dash}/>']
-    shown = _spread(dates, frame, _VALUE_WIDE)
+    shown = _labelled(dates, frame)
     for date, value in points:
         x, y = frame.x(date), frame.y(value)
         tip = html.escape(f"{text.day(date, lang)} · {line.name} {text.percent(value)}")
@@ -181,6 +183,12 @@ def _spread(dates: Sequence[dt.date], frame: _Frame, wide: float) -> list[dt.dat
             kept.append((start, start + wide))
             shown.append(date)
     return shown
+
+
+def _labelled(dates: Sequence[dt.date], frame: _Frame) -> list[dt.date]:
+    """The dates beside whose points there is room for a value before the next step; the last one always."""
+    pairs = itertools.pairwise(dates)
+    return [*(date for date, after in pairs if frame.x(after) - frame.x(date) > _VALUE_WIDE), dates[-1]]
 
 
 def _anchor(date: dt.date, dates: Sequence[dt.date]) -> str:

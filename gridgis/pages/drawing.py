@@ -47,7 +47,7 @@ def overview(answer: Overview, lang: Lang, *, under: Sequence[MapLayer] = ()) ->
         Field("code", t("overview.col_code", lang)),
         Field("name", t("overview.col_name", lang)),
         Field("station_name", t("overview.field_station", lang)),
-        Field("opened_on", t("overview.col_opened", lang)),
+        Field("opened_on", t("overview.col_opened_on", lang)),
     )
     place = (
         Field("name", t("overview.col_name", lang)),
@@ -56,7 +56,7 @@ def overview(answer: Overview, lang: Lang, *, under: Sequence[MapLayer] = ()) ->
     )
     station = (
         Field("name", t("overview.col_name", lang)),
-        Field("opened_on", t("overview.col_opened", lang)),
+        Field("opened_on", t("overview.col_opened_on", lang)),
         Field("batch", t("overview.col_batch", lang)),
     )
     blind = (Field("kind_text", t("overview.field_kind", lang)), Field("population", t("overview.field_population", lang)))

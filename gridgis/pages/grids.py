@@ -140,7 +140,7 @@ def _cell_figures(count: int) -> None:
     with right:
         chrome.section("gridpage.histogram")
         label = shared.say("gridpage.histogram_label")
-        st.html(charts.as_picture(charts.histogram(spread.edges, spread.counts, label=label, unit="m²"), label))
+        st.html(charts.as_picture(charts.histogram(spread.edges, spread.counts, label=label, unit="m²"), label, small=True))
         chrome.section("gridpage.codes")
         wanted = st.text_input(
             shared.say("gridpage.filter_code"), key="cell_filter", placeholder=shared.say("gridpage.filter_placeholder")

@@ -22,7 +22,7 @@ from gridgis.pages.tables import Column
 from gridgis.progress import Progress
 from gridgis.tasks import importing
 from gridgis.tasks.import_plan import ImportOptions, ImportPlan, ImportReport, OnError
-from gridgis.text import Lang
+from gridgis.text import Lang, t
 
 _PLAN: Final = "plan"
 _WRITE: Final = "import"
@@ -288,14 +288,14 @@ def findings_table(plan: ImportPlan, lang: Lang) -> str:
     """The findings of a dry run: level, file, row, what is wrong and what to do."""
     rows = [
         {
-            "level": shared.say(f"datapage.{_SEVERITIES.get(finding.severity, 'level_note')}"),
-            "file": finding.file,
-            "row": finding.row,
-            "message": f"{finding.message(lang)} {finding.remedy(lang)}",
+            "level": shared.say(f"datapage.{_SEVERITIES[finding.severity]}"),
+            "place": finding.place(lang),
+            "message": finding.message(lang).removeprefix(finding.place(lang) + t("import.colon", lang)),
+            "remedy": finding.remedy(lang),
         }
         for finding in plan.findings[:_FINDINGS]
     ]
-    names: Sequence[tuple[str, tables.Kind]] = (("level", "text"), ("file", "text"), ("row", "code"), ("message", "text"))
+    names: Sequence[tuple[str, tables.Kind]] = (("level", "name"), ("place", "text"), ("message", "text"), ("remedy", "text"))
     columns = [Column(name, shared.say(f"datapage.finding_{name}"), kind) for name, kind in names]
     return tables.table(pd.DataFrame(rows), columns, lang, height_px=360, label=shared.say("datapage.dry_title"))
 

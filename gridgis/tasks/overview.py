@@ -74,7 +74,9 @@ class CellAreas:
         return found.reset_index()
 
 
-def overview(ws: Workspace, *, as_of: dt.date | None = None, progress: Progress = silent) -> Overview:
+def overview(
+    ws: Workspace, *, as_of: dt.date | None = None, trend: pd.DataFrame | None = None, progress: Progress = silent
+) -> Overview:
     """Coverage of a workspace on a date in every breakdown there is, its trend and its map.
 
     Parameters
@@ -83,6 +85,8 @@ def overview(ws: Workspace, *, as_of: dt.date | None = None, progress: Progress 
         A workspace with areas.
     as_of
         The date; None as in `covering.coverage`.
+    trend
+        The answer of `covering.trend`, if it is at hand: it is the same for every date.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def overview(ws: Workspace, *, as_of: dt.date | None = None, progress: Progress 
         synthetic=whole.synthetic,
         measures=whole.measures,
         tables=tables,
-        trend=covering.trend(ws, progress=progress),
+        trend=covering.trend(ws, progress=progress) if trend is None else trend,
         notes=whole.notes,
         layers=layers,
     )

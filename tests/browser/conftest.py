@@ -170,11 +170,10 @@ def watch(browser: Browser) -> Iterator[Any]:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, locale="zh-CN")
         contexts.append(context)
         watched = Watched(context.new_page(), base)
-        host = base.removeprefix("http://")
 
         def gate(route: Route) -> None:
             address = route.request.url
-            if address.startswith((f"http://{host}", "data:", "blob:")):
+            if address.startswith((base, "data:", "blob:")):
                 route.continue_()
             else:
                 watched.outside.append(address)
