@@ -54,7 +54,7 @@ class Refused(Exception):
         self.key = key
 
 
-def routes(url: str, *, prefix: str = "") -> list[BaseRoute]:
+def routes(url: str, *, prefix: str = "", hosts: frozenset[str] | None = None) -> list[BaseRoute]:
     """The routes for one workspace.
 
     Parameters
@@ -63,8 +63,14 @@ def routes(url: str, *, prefix: str = "") -> list[BaseRoute]:
         The workspace, for downloads; layers on maps name theirs.
     prefix
         What stands before every address of the app: Streamlit's `server.baseUrlPath` with a slash in front, or nothing.
+    hosts
+        Host names requests may ask for; none for any.
     """
     place = prefix + PLACE
+
+    def guarded(endpoint: Endpoint) -> Endpoint:
+        return guard(endpoint, hosts)
+
     return [
         Route(f"{place}/tiles/{{token}}/{{z}}/{{x}}/{{y}}", guarded(_tile), methods=["GET"]),
         Route(f"{place}/shapes/{{token}}", guarded(_shapes), methods=["GET"]),
@@ -76,14 +82,14 @@ def routes(url: str, *, prefix: str = "") -> list[BaseRoute]:
     ]
 
 
-def guarded(endpoint: Endpoint) -> Endpoint:
+def guard(endpoint: Endpoint, hosts: frozenset[str] | None) -> Endpoint:
     """An endpoint whose every failure is a short answer with a status: no trace, no path, no file name."""
 
     @wraps(endpoint)
     def safe(request: Request) -> Response:
         lang = _lang(request)
         try:
-            _same_site(request)
+            _ours(request, hosts)
             response = endpoint(request)
         except Refused as refusal:
             response = _said(refusal.status, t(refusal.key, lang))
@@ -167,9 +173,11 @@ def _nothing(request: Request) -> Response:
     raise Refused(404, "maps.not_found")
 
 
-def _same_site(request: Request) -> None:
-    if request.headers.get("sec-fetch-site") == "cross-site":
-        raise Refused(403, "maps.bad_request")  # another site's page has no business with this machine's data
+def _ours(request: Request, hosts: frozenset[str] | None) -> None:
+    """Another site's page has no business with this machine's data, whatever name it found for it."""
+    foreign = request.headers.get("sec-fetch-site") == "cross-site"
+    if foreign or (hosts is not None and request.url.hostname not in hosts):
+        raise Refused(403, "maps.bad_request")
 
 
 def _layer(request: Request) -> Published:

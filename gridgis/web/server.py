@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -19,6 +21,9 @@ from gridgis.web import component
 from gridgis.web.routes import routes
 
 ENTRY: Final = Path(__file__).resolve().parent.parent / "pages" / "main.py"
+
+# The pages' looks and quiet settings: beside them in an installed package, at the top of a working copy
+_LOOKS: Final = (ENTRY.parent / ".streamlit" / "config.toml", ENTRY.parents[2] / ".streamlit" / "config.toml")
 
 # What holds wherever the app is started from; looks are the pages' own business
 OPTIONS: Final[Mapping[str, Any]] = {
@@ -39,24 +44,30 @@ PAGES: Final = ("overview", "data", "grids", "settings")
 sent to the front with the page's name, it finds its server at once."""
 
 
-def make_app(url: str) -> st.App:
+def make_app(url: str, *, entry: Path = ENTRY, host: str = "127.0.0.1") -> st.App:
     """The app for one workspace: pages under `/`, tiles, popups and downloads under `/gridgis/`.
 
     Parameters
     ----------
     url
         A GeoPackage's path or a `postgresql://` address; the pages find it in `GRIDGIS_WORKSPACE`.
+    entry
+        The pages' script.
+    host
+        Address the server will bind to. On this machine's own, our routes answer only to its names, so that a stranger's
+        page cannot reach them by a name of its own that leads here; another name, such as that of a proxy, is given as
+        Streamlit's `browser.serverAddress`.
     """
     os.environ["GRIDGIS_WORKSPACE"] = url
     if config._main_script_path is None:
-        config._main_script_path = str(ENTRY)
-    for name, value in OPTIONS.items():
+        config._main_script_path = str(entry)
+    for name, value in {**dict(_looks()), **OPTIONS}.items():
         config.set_option(name, value)
     base = str(config.get_option("server.baseUrlPath") or "").strip("/")
     prefix = f"/{base}" if base else ""
     component.serving(prefix)
     pages = [Route(f"{prefix}/{name}", _to_front(prefix, name), methods=["GET"]) for name in PAGES]
-    return st.App(ENTRY, routes=[*routes(url, prefix=prefix), *pages])
+    return st.App(entry, routes=[*routes(url, prefix=prefix, hosts=_names(host)), *pages])
 
 
 def _to_front(prefix: str, name: str) -> Callable[[Request], Response]:
@@ -79,9 +90,30 @@ def serve(url: str, *, host: str = "127.0.0.1", port: int = 8501) -> None:
     port
         Port to bind to.
     """
-    app = make_app(url)
+    app = make_app(url, host=host)
     config.set_option("server.address", host)
     config.set_option("server.port", port)
     uvicorn.run(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
     )
+
+
+def _looks() -> Iterator[tuple[str, Any]]:
+    """Options of the pages' own config.toml, which Streamlit finds by itself only from the folder it lies in."""
+    file = next((path for path in _LOOKS if path.is_file()), None)
+    if file is None:
+        return
+    for section, options in tomllib.loads(file.read_text(encoding="utf-8")).items():
+        for name, value in options.items():
+            yield f"{section}.{name}", value
+
+
+def _names(host: str) -> frozenset[str] | None:
+    """Names by which our routes may be asked for; none where the server is open to other machines."""
+    try:
+        own = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        own = False
+    if not own:
+        return None
+    return frozenset({"localhost", "127.0.0.1", "::1", host, str(config.get_option("browser.serverAddress") or host)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 
@@ -31,10 +32,10 @@ def read(content: bytes) -> dict[str, object]:
         at += parts[-1].nbytes
     ids, first, start, moves, classes, kinds = parts
     points = np.cumsum(moves.reshape(-1, 2).astype(np.int64), axis=0)
-    rings = [points[a:b] * unit + (u0, v0) for a, b in zip(start[:-1], start[1:], strict=True)]
+    rings = [points[a:b] * unit + (u0, v0) for a, b in itertools.pairwise(start)]
     return {
         "ids": ids.tolist(), "classes": classes.tolist(), "kinds": kinds.tolist(), "unit": unit,
-        "shapes": [rings[a:b] for a, b in zip(first[:-1], first[1:], strict=True)],
+        "shapes": [rings[a:b] for a, b in itertools.pairwise(first)],
         "extra": json.loads(content[at:]) if at < len(content) else None,
     }  # fmt: skip
 
