@@ -21,6 +21,7 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
 from gridgis.errors import DataError
+from gridgis.files.live import is_workspace
 from gridgis.files.raw import Note, Raw
 from gridgis.layers import LAYERS, Shape
 from gridgis.progress import Progress, silent
@@ -210,7 +211,7 @@ def _own_copy(path: Path) -> Iterator[Path]:
                     shutil.copyfile(side, copy.with_suffix(side.suffix))
             yield copy
             return
-        if not path.with_name(path.name + "-wal").exists() and not _is_workspace(path):
+        if not path.with_name(path.name + "-wal").exists() and not is_workspace(path):
             yield path
             return
         try:
@@ -222,15 +223,6 @@ def _own_copy(path: Path) -> Iterator[Path]:
         except sqlite3.Error as error:
             raise DataError("files.unreadable", file=path.name) from error
         yield copy
-
-
-def _is_workspace(path: Path) -> bool:
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as live:
-            row = live.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('workspace', 'change_log')").fetchone()
-    except sqlite3.Error as error:
-        raise DataError("files.unreadable", file=path.name) from error
-    return bool(row[0] == 2)
 
 
 def _check_whole(path: Path) -> None:

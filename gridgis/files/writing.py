@@ -27,6 +27,7 @@ import xlsxwriter
 
 from gridgis.crs import WGS84
 from gridgis.errors import DataError, WorkspaceError
+from gridgis.files.live import refuse_workspace
 from gridgis.files.mapping import SHORT_NAMES
 from gridgis.layers import LAYERS
 from gridgis.text import Lang, t
@@ -102,6 +103,7 @@ def in_place_of(path: Path) -> Iterator[Path]:
     """A draft next to `path`, with its name, that takes its place when the block ends well and vanishes when it does not."""
     if not path.parent.is_dir():
         raise WorkspaceError("export.no_folder", folder=str(path.parent))
+    refuse_workspace(path)
     try:
         with TemporaryDirectory(prefix=".gridgis-", dir=path.parent) as folder:
             draft = Path(folder) / path.name

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +20,7 @@ from gridgis.crs import crs_name
 from gridgis.crs import work_crs as crs_to_work_in
 from gridgis.errors import DataError
 from gridgis.files import read_any
+from gridgis.files.live import check_target
 from gridgis.files.mapping import recognise
 from gridgis.files.values import codes as parse_codes
 from gridgis.files.writing import in_place_of
@@ -196,7 +195,7 @@ def grid_file(
         If the file cannot be read or its areas cannot be cut, or `out` cannot be written.
     """
     source, target = Path(area_file), Path(out)
-    _check_target(source, target)
+    check_target(source, target)
     watch = _Stopwatch(progress)
     watch("grids.stage_read", 0, 1)
     frame = read_any(source, layer=layer, crs=crs, target="areas")
@@ -255,24 +254,6 @@ def _with_codes(frame: gpd.GeoDataFrame, source: Path, code: CellCode) -> tuple[
     index = pd.Index(given.to_numpy(), name="code")
     areas = gpd.GeoDataFrame(kept, index=index, geometry=frame.geometry.to_numpy(), crs=frame.crs)
     return areas, code if statistical.all() else "plain"
-
-
-def _check_target(source: Path, target: Path) -> None:
-    if target.suffix.lower() != ".gpkg":
-        raise DataError("grids.not_gpkg", file=str(target))
-    if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
-        raise DataError("grids.own_input", file=str(target))
-    if target.exists() and _is_workspace(target):
-        raise DataError("grids.workspace_target", file=str(target))
-
-
-def _is_workspace(path: Path) -> bool:
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
-            found = file.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('workspace', 'change_log')").fetchone()
-    except sqlite3.DatabaseError:
-        return False  # no database at all, so none of ours
-    return bool(found[0] == 2)
 
 
 def _write(cells: gpd.GeoDataFrame, names: Mapping[str, str], target: Path) -> None:

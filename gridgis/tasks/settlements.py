@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +16,7 @@ from gridgis.crs import crs_name, require_metric
 from gridgis.crs import work_crs as crs_to_work_in
 from gridgis.errors import DataError
 from gridgis.files import read_any
+from gridgis.files.live import check_target
 from gridgis.files.mapping import recognise
 from gridgis.files.writing import in_place_of
 from gridgis.layers import LAYERS, LEVELS
@@ -187,7 +186,7 @@ def villages_file(
         If the source cannot be read or holds no shape, or `out` cannot be written.
     """
     source, out = Path(source), Path(out)
-    _check_target(source, out)
+    check_target(source, out)
     buildings = read_any(source, layer=layer, crs=crs, target="buildings", progress=progress)
     placed = ~(buildings.geometry.isna() | buildings.geometry.is_empty)
     if not placed.any():
@@ -240,21 +239,3 @@ def _named(file: str | Path, crs: str | None, layer: str) -> gpd.GeoDataFrame:
 
 def _write(file: Path, layer: str, rows: gpd.GeoDataFrame) -> None:
     pyogrio.write_dataframe(rows, file, layer=layer, driver="GPKG", append=file.exists())
-
-
-def _check_target(source: Path, target: Path) -> None:
-    if target.suffix.lower() != ".gpkg":
-        raise DataError("villages.not_gpkg", file=str(target))
-    if target.exists() and source.exists() and target.samefile(source):
-        raise DataError("villages.own_input", file=str(target))
-    if target.exists() and _is_workspace(target):
-        raise DataError("villages.workspace_target", file=str(target))
-
-
-def _is_workspace(path: Path) -> bool:
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
-            found = file.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('workspace', 'change_log')").fetchone()
-    except sqlite3.DatabaseError:
-        return False  # no database at all, so none of ours
-    return bool(found[0] == 2)

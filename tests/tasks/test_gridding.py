@@ -175,11 +175,11 @@ def test_an_old_file_makes_way_only_for_a_whole_one(tmp_path: Path) -> None:
 
 def test_neither_the_input_nor_a_workspace_is_overwritten(tmp_path: Path) -> None:
     source = write(tmp_path / "areas.gpkg", SQUARES, code=["420703102201", "420703102202"])
-    with pytest.raises(DataError, match="input file"):
+    with pytest.raises(DataError, match="the input itself"):
         grid_file(source, source)
     with create_workspace(str(tmp_path / "w.gpkg"), crs=toy.CRS) as ws, pytest.raises(DataError, match="workspace"):
         grid_file(source, ws.url)
-    with pytest.raises(DataError, match=r"must end in \.gpkg"):
+    with pytest.raises(DataError, match=r"does not end in \.gpkg"):
         grid_file(source, tmp_path / "cells.shp")
     with pytest.raises(WorkspaceError, match="nowhere"):
         grid_file(source, tmp_path / "nowhere" / "cells.gpkg")
