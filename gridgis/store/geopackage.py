@@ -63,8 +63,10 @@ class GeoPackage(Backend):
                 connection.exec_driver_sql("PRAGMA query_only = ON")
                 connection.exec_driver_sql("BEGIN")
                 yield connection
-        except sa.exc.DBAPIError as error:
-            raise WorkspaceError("store.failed", place=self.label, reason=str(error.orig)) from error
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+            # bulk rows go through sqlite3 itself: its errors come as they are
+            reason = str(getattr(error, "orig", error))
+            raise WorkspaceError("store.failed", place=self.label, reason=reason) from error
 
     @contextmanager
     def writing(self, wait_s: float) -> Iterator[sa.Connection]:
@@ -84,8 +86,10 @@ class GeoPackage(Backend):
                     connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_MS}")
                 with commit_or_rollback(connection):
                     yield connection
-        except sa.exc.DBAPIError as error:
-            raise WorkspaceError("store.failed", place=self.label, reason=str(error.orig)) from error
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+            # bulk rows go through sqlite3 itself: its errors come as they are
+            reason = str(getattr(error, "orig", error))
+            raise WorkspaceError("store.failed", place=self.label, reason=reason) from error
 
     # values
 
@@ -139,7 +143,6 @@ class GeoPackage(Backend):
         result.close()
 
     def boxes(self, connection: sa.Connection, table: sa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        # the tree's leaves hold just this, 51 rows a blob: no geometry is touched
         tree = gpkg_schema.rtree_name(table.name)
         leaves = f'SELECT data FROM "{tree}_node" WHERE nodeno NOT IN (SELECT parentnode FROM "{tree}_parent")'
         return rtree.leaf_cells([data for (data,) in connection.exec_driver_sql(leaves)])
