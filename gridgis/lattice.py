@@ -24,22 +24,24 @@ class Lattice:
     """Square cells of whole metres over a box, in reading order: row 0 is the northernmost, column 0 the westernmost.
 
     A cell owns its west and south edge, not its east and north edge: [west, east) × [south, north). Corners are whole
-    multiples of the cell size, so every corner is a float without rounding, and two lattices with the same cell size and
-    CRS share their lines wherever they lie.
+    metres, so every corner is a float without rounding, and two lattices with the same cell size, origin and CRS share their
+    lines wherever they lie.
     """
 
     crs: pyproj.CRS
     """Projected in metres, no Mercator."""
     x0: int
-    """West edge of column 0, metres; a multiple of `cell_m`."""
+    """West edge of column 0, metres; whole cells from the origin."""
     y0: int
-    """South edge of the last row, metres; a multiple of `cell_m`."""
+    """South edge of the last row, metres; whole cells from the origin."""
     cell_m: int
     """Side of a cell, whole metres, at least 1."""
     rows: int
     """Number of rows, at least 1."""
     columns: int
     """Number of columns, at least 1."""
+    origin: tuple[int, int] = (0, 0)
+    """A point the lines run through, whole metres."""
 
     def __post_init__(self) -> None:
         if not is_metric(self.crs) or is_mercator(self.crs):
@@ -48,13 +50,15 @@ class Lattice:
         whole = all(isinstance(value, int) for value in (self.x0, self.y0, self.cell_m, self.rows, self.columns))
         if not whole or self.cell_m < 1:
             raise DataError("grids.cell_size", cell_m=self.cell_m)
-        if self.x0 % self.cell_m or self.y0 % self.cell_m:
+        if (self.x0 - self.origin[0]) % self.cell_m or (self.y0 - self.origin[1]) % self.cell_m:
             raise DataError("grids.origin", x0=self.x0, y0=self.y0, cell_m=self.cell_m)
         if self.rows < 1 or self.columns < 1:
             raise DataError("grids.shape", rows=self.rows, columns=self.columns)
 
     @classmethod
-    def covering(cls, bounds: Sequence[float], cell_m: int, crs: str | int | pyproj.CRS) -> Lattice:
+    def covering(
+        cls, bounds: Sequence[float], cell_m: int, crs: str | int | pyproj.CRS, *, origin: tuple[int, int] = (0, 0)
+    ) -> Lattice:
         """The smallest lattice over a box.
 
         Parameters
@@ -66,6 +70,8 @@ class Lattice:
             Side of a cell, whole metres.
         crs
             Projected in metres, no Mercator.
+        origin
+            A point the lines run through, whole metres.
 
         Raises
         ------
@@ -82,15 +88,17 @@ class Lattice:
         west, south, east, north = (float(value) for value in bounds)
         if not all(map(math.isfinite, (west, south, east, north))) or east < west or north < south:
             raise DataError("grids.no_bounds", bounds=", ".join(f"{value:g}" for value in bounds))
-        first_column, last_column = _line_below(west, cell_m), _line_above(east, cell_m)
-        first_row, last_row = _line_below(south, cell_m), _line_above(north, cell_m)
+        across, up = origin
+        first_column, last_column = _line_below(west, cell_m, across), _line_above(east, cell_m, across)
+        first_row, last_row = _line_below(south, cell_m, up), _line_above(north, cell_m, up)
         return cls(
             crs=parse_crs(crs),
-            x0=first_column * cell_m,
-            y0=first_row * cell_m,
+            x0=across + first_column * cell_m,
+            y0=up + first_row * cell_m,
             cell_m=cell_m,
             rows=max(last_row - first_row, 1),
             columns=max(last_column - first_column, 1),
+            origin=(across % cell_m, up % cell_m),
         )
 
     @property
@@ -187,13 +195,14 @@ class Lattice:
         return np.where(inside, number // self.columns, -1), np.where(inside, number % self.columns, -1)
 
 
-def _line_below(value: float, cell_m: int) -> int:
-    number = math.floor(value / cell_m)
-    return number - 1 if number * cell_m > value else number  # the division may round up to the line
+def _line_below(value: float, cell_m: int, start: int) -> int:
+    number = math.floor((value - start) / cell_m)
+    number -= start + number * cell_m > value  # the difference and the division round; comparing with the exact line does not
+    return number + (start + (number + 1) * cell_m <= value)
 
 
-def _line_above(value: float, cell_m: int) -> int:
-    return -_line_below(-value, cell_m)
+def _line_above(value: float, cell_m: int, start: int) -> int:
+    return -_line_below(-value, cell_m, -start)
 
 
 def _step(value: Floats, start: int, cell_m: int, count: int) -> Ints:

@@ -1,0 +1,80 @@
+"""How sure a finding is: two-sided p of a z, false discovery rates over many cells, and the seven classes of a map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Floats = NDArray[np.float64]
+Classes = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One class of a map of hot and cold spots."""
+
+    value: int
+    """−3 (cold, surest) … 3 (hot, surest)."""
+    kind: Literal["hot", "cold", "none"]
+    """More than chance would bring, less, or neither."""
+    below: float
+    """The class holds where the q-value (without false discovery control: the p-value) is below this."""
+    confidence: int
+    """The same as a percentage: 99, 95, 90; 0 for the middle class."""
+    label: str
+    """Message key of its name."""
+
+
+CLASSES: Final = (
+    Step(-3, "cold", 0.01, 99, "hotspots.class_cold_99"),
+    Step(-2, "cold", 0.05, 95, "hotspots.class_cold_95"),
+    Step(-1, "cold", 0.10, 90, "hotspots.class_cold_90"),
+    Step(0, "none", 1.0, 0, "hotspots.class_none"),
+    Step(1, "hot", 0.10, 90, "hotspots.class_hot_90"),
+    Step(2, "hot", 0.05, 95, "hotspots.class_hot_95"),
+    Step(3, "hot", 0.01, 99, "hotspots.class_hot_99"),
+)
+
+
+def two_sided_p(z: NDArray[Any]) -> Floats:
+    """The chance that a standard normal number lies as far from 0 as z, in either direction; NaN for NaN.
+
+    >>> two_sided_p(np.array([0.0, 1.959963984540054, -1.959963984540054])).round(6).tolist()
+    [1.0, 0.05, 0.05]
+    """
+    return np.asarray(special.erfc(np.abs(np.asarray(z, dtype=np.float64)) / np.sqrt(2.0)), dtype=np.float64)
+
+
+def false_discovery(p: NDArray[Any]) -> Floats:
+    """Benjamini–Hochberg q-values: the least false discovery rate at which each test would be called; NaN stays NaN.
+
+    q(k) = min over j ≥ k of p(j)·m / j, p in ascending order, m the number of tests that have a p-value. Any shape; ties get
+    the same q. (Benjamini, Hochberg 1995, J. R. Stat. Soc. B 57, 289–300.)
+
+    >>> false_discovery(np.array([0.01, 0.04, 0.03, np.nan])).round(3).tolist()
+    [0.03, 0.04, 0.04, nan]
+    """
+    flat = np.asarray(p, dtype=np.float64).ravel()
+    there = np.flatnonzero(~np.isnan(flat))
+    order = there[np.argsort(flat[there], kind="stable")]
+    scaled = flat[order] * (len(order) / np.arange(1, len(order) + 1))
+    q = np.full(flat.shape, np.nan)
+    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return q.reshape(np.shape(p))
+
+
+def classify(z: NDArray[Any], sure: NDArray[Any]) -> Classes:
+    """The class of each cell by `CLASSES`: the sign of z with its q-value (or p-value); 0 where either is missing.
+
+    >>> classify(np.array([3.5, -2.0, 0.1, np.nan]), np.array([0.005, 0.07, 0.9, np.nan])).tolist()
+    [3, -1, 0, 0]
+    """
+    level = np.zeros(np.shape(z), dtype=np.int8)
+    for step in sorted(CLASSES, key=lambda one: one.value):
+        if step.kind == "hot":
+            level[np.asarray(sure) < step.below] = step.value
+    return np.where(np.asarray(z) < 0, -level, np.where(np.asarray(z) > 0, level, 0)).astype(np.int8)
