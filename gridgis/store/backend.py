@@ -19,7 +19,7 @@ from gridgis.progress import Progress
 StoreKind = Literal["geopackage", "postgis"]
 Bounds = tuple[float, float, float, float]
 CHUNK = 100_000
-READ_CHUNK = 20_000
+READ_CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)

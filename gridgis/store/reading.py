@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 import geopandas as gpd
@@ -57,6 +58,18 @@ class Query:
     """Whether to read geometry."""
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some of the rows a query names."""
+
+    columns: Mapping[str, Sequence[Any]]
+    """Python values by column, the key among them."""
+    shapes: npt.NDArray[Any]
+    """Geometry of the rows, None where a row has none; empty if the query wants no geometry."""
+    extra: Sequence[str | None]
+    """The extra columns' JSON."""
+
+
 def layer_named(name: str) -> Layer:
     """The layer of that name; `DataError` if there is none.
 
@@ -88,38 +101,36 @@ def load_state(backend: Backend, connection: sa.Connection) -> State:
 
 def read_frame(backend: Backend, connection: sa.Connection, state: State, query: Query) -> gpd.GeoDataFrame:
     """The rows a query names, indexed by key."""
-    columns, geometry, extra = fetch(backend, connection, state, query)
-    return _assemble(query, columns, geometry, extra, state.info.crs)
+    kinds = kinds_of(query.layer)
+    parts: dict[str, list[pd.Series[Any]]] = {name: [] for name in _table_columns(query, kinds)}
+    shapes, extra = [np.empty(0, dtype=object)], []
+    # typed piece by piece: millions of Python values at once would keep the garbage collector busier than the reading
+    for piece in pieces(backend, connection, state, query):
+        for name, values in piece.columns.items():
+            parts[name].append(column_series(kinds[name], values))
+        shapes.append(piece.shapes)
+        extra.append(piece.extra)
+    columns = {name: _joined(found, kinds[name]) for name, found in parts.items()}
+    return _assemble(query, columns, np.concatenate(shapes), extra, state.info.crs)
 
 
-def fetch(
-    backend: Backend, connection: sa.Connection, state: State, query: Query
-) -> tuple[dict[str, list[Any]], npt.NDArray[Any], list[Any]]:
-    """The rows a query names as Python values: columns by name, shapes, and the extra columns' JSON."""
+def pieces(backend: Backend, connection: sa.Connection, state: State, query: Query) -> Iterator[Piece]:
+    """The rows a query names as Python values, some thousands at a time."""
     kinds = kinds_of(query.layer)
     names = _table_columns(query, kinds)
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    shapes: list[npt.NDArray[Any]] = []
-    extra: list[Any] = []
     for table in _tables(query):
-        selected: list[sa.ColumnElement[Any]] = [table.c[name] for name in names]
-        selected += [table.c.extra]
+        selected: list[sa.ColumnElement[Any]] = [*(table.c[name] for name in names), table.c.extra]
         if query.geometry:
             selected.append(backend.geometry_column(table))
         statement = sa.select(*selected).where(*conditions(backend, state, query, table)).order_by(table.c.fid)
         for rows in backend.stream(connection, statement):
-            values = list(zip(*rows, strict=True))
-            keep: npt.NDArray[np.bool_] | None = None
-            if query.geometry:
-                found = backend.decode_geometry(values[-1])
-                if query.bbox is not None:
-                    keep = _meets(found, query.bbox)
-                    found = found[keep]
-                shapes.append(found)
-            for name, part in zip(names, values, strict=False):
-                columns[name] += backend.decode(kinds[name], part if keep is None else _kept(part, keep))
-            extra += values[len(names)] if keep is None else _kept(values[len(names)], keep)
-    return columns, np.concatenate([np.empty(0, dtype=object), *shapes]), extra
+            values: list[Sequence[Any]] = list(zip(*rows, strict=True))
+            shapes = backend.decode_geometry(values[-1]) if query.geometry else np.empty(0, dtype=object)
+            if query.bbox is not None:
+                keep = _meets(shapes, query.bbox)
+                shapes, values = shapes[keep], [list(compress(part, keep.tolist())) for part in values]
+            columns = {name: backend.decode(kinds[name], part) for name, part in zip(names, values, strict=False)}
+            yield Piece(columns, shapes, values[len(names)])
 
 
 def conditions(backend: Backend, state: State, query: Query, table: sa.Table) -> list[sa.ColumnElement[bool]]:
@@ -167,33 +178,42 @@ def _table_columns(query: Query, kinds: Mapping[str, Kind]) -> list[str]:
 
 
 def _assemble(
-    query: Query, columns: dict[str, list[Any]], geometry: npt.NDArray[Any], extra: list[Any], crs: pyproj.CRS | None
+    query: Query,
+    columns: dict[str, pd.Series[Any]],
+    geometry: npt.NDArray[Any],
+    extra: Sequence[Sequence[str | None]],
+    crs: pyproj.CRS | None,
 ) -> gpd.GeoDataFrame:
-    layer, kinds = query.layer, kinds_of(query.layer)
-    index = pd.Index(columns[layer.key], name=layer.key, dtype="str")
-    series = {name: column_series(kinds[name], values, index) for name, values in columns.items() if name != layer.key}
-    series |= _extra_series(query, extra, index, set(kinds))
+    key = query.layer.key
+    index = pd.Index(columns.pop(key), name=key)
+    known = set(kinds_of(query.layer))
+    series = columns | _extra_series(query, extra, known)
     if query.columns is not None:
         series = {name: series[name] for name in query.columns if name in series}
-    frame = pd.DataFrame(series, index=index)
+    frame = pd.DataFrame(series, index=pd.RangeIndex(len(index)))
+    frame.index = index
     if not query.geometry:
         return gpd.GeoDataFrame(frame)
     frame["geometry"] = gpd.GeoSeries(geometry, index=index, crs=crs)
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=crs)
 
 
-def _extra_series(query: Query, texts: list[Any], index: pd.Index[Any], known: set[str]) -> dict[str, pd.Series[Any]]:
-    rows = [json.loads(text) if text else {} for text in texts] if any(texts) else []
+def _joined(parts: list[pd.Series[Any]], kind: Kind) -> pd.Series[Any]:
+    return pd.concat(parts, ignore_index=True) if parts else column_series(kind, [])
+
+
+def _extra_series(query: Query, pieces: Sequence[Sequence[str | None]], known: set[str]) -> dict[str, pd.Series[Any]]:
+    has_any = any(any(texts) for texts in pieces)
+    rows = [json.loads(text) if text else {} for texts in pieces for text in texts] if has_any else []
     names = list(dict.fromkeys(name for row in rows for name in row))
     if query.columns is not None:
         wanted = [name for name in query.columns if name not in known and name != "geometry"]
         unknown = [name for name in wanted if name not in names]
-        if unknown and len(index):
-            raise DataError(
-                "store.unknown_column", layer=query.layer.name, column=unknown[0], columns=", ".join([*known, *names])
-            )
+        if unknown and any(pieces):
+            there = ", ".join([*sorted(known), *names])
+            raise DataError("store.unknown_column", layer=query.layer.name, column=unknown[0], columns=there)
         names = [name for name in wanted if name in names]
-    return {name: pd.Series([row.get(name) for row in rows], index=index) for name in names}
+    return {name: pd.Series([row.get(name) for row in rows]) for name in names}
 
 
 def _meets(shapes: npt.NDArray[Any], box: Bounds) -> npt.NDArray[np.bool_]:
@@ -203,12 +223,22 @@ def _meets(shapes: npt.NDArray[Any], box: Bounds) -> npt.NDArray[np.bool_]:
     return meets
 
 
-def _kept(values: Sequence[Any], keep: npt.NDArray[np.bool_]) -> list[Any]:
-    return [value for value, kept in zip(values, keep.tolist(), strict=True) if kept]
-
-
 def _missing(value: object) -> bool:
     return value is None or value is pd.NaT or value is pd.NA or value != value
+
+
+def crs_text(crs: pyproj.CRS) -> str:
+    """A system as the workspace keeps it: its authority's code where that is the same system, else WKT.
+
+    >>> crs_text(pyproj.CRS(4547))
+    'EPSG:4547'
+    """
+    authority = crs.to_authority(min_confidence=100)
+    if authority is not None:
+        code = ":".join(authority)
+        if pyproj.CRS.from_user_input(code) == crs:
+            return code
+    return crs.to_wkt()
 
 
 @lru_cache(maxsize=64)

@@ -47,23 +47,23 @@ def column_values(layer: str, column: Column, series: pd.Series[Any], keys: Sequ
     return values
 
 
-def column_series(kind: Kind, values: Sequence[Any], index: pd.Index[Any]) -> pd.Series[Any]:
+def column_series(kind: Kind, values: Sequence[Any]) -> pd.Series[Any]:
     """Python values of a kind as a column: `str`, `int64` (or `Int64` with gaps), `float64`, dates as objects, UTC times.
 
-    >>> column_series("int", [1, None], pd.Index(["a", "b"])).dtype
+    >>> column_series("int", [1, None]).dtype
     Int64Dtype()
     """
     match kind:
         case "code" | "text":
-            return pd.Series(values, index=index, dtype="str")
+            return pd.Series(values, dtype="str")
         case "int":
-            return pd.Series(values, index=index, dtype="Int64" if None in values else "int64")
+            return pd.Series(values, dtype="Int64" if None in values else "int64")
         case "float":
-            return pd.Series(values, index=index, dtype="float64")
+            return pd.Series(values, dtype="float64")
         case "date":
-            return pd.Series(values, index=index, dtype=object)
+            return pd.Series(values, dtype=object)
         case "time":
-            return pd.Series(pd.DatetimeIndex(_naive(values)).tz_localize("UTC"), index=index)
+            return pd.Series(pd.DatetimeIndex(_naive(values)).tz_localize("UTC"))
 
 
 def by_distinct(values: Sequence[V | None], convert: Callable[[V], W]) -> list[W | None]:

@@ -17,13 +17,13 @@ import pyproj
 import sqlalchemy as sa
 
 from gridgis.crs import work_crs
-from gridgis.errors import WorkspaceError
+from gridgis.errors import DataError, WorkspaceError
 from gridgis.store import geopackage, log, migrations
 from gridgis.store.backend import Backend, Bounds, WorkspaceInfo
-from gridgis.store.reading import Query, State, Where, count_rows, layer_named, load_state, read_frame
+from gridgis.store.reading import Query, State, Where, count_rows, crs_text, layer_named, load_state, read_frame
 from gridgis.store.schema import LATEST, SETTINGS, WORKSPACE
 from gridgis.store.values import floor_ms
-from gridgis.store.write import Write, crs_text
+from gridgis.store.write import Write
 
 WAIT_S: Final = 5.0
 _POSTGRES: Final = ("postgresql://", "postgres://", "postgresql+psycopg://")
@@ -162,7 +162,9 @@ class Workspace:
         ConflictError
             If another writer does not finish within `wait_s`.
         """
-        moment = floor_ms(at if at is not None else dt.datetime.now(dt.UTC))
+        if at is not None and at.tzinfo is None:
+            raise DataError("store.naive_at", value=at)
+        moment = floor_ms(at or dt.datetime.now(dt.UTC))
         with self._backend.writing(wait_s) as connection:
             state = load_state(self._backend, connection)
             write = Write(self._backend, connection, state, log.Author(who, why, moment, state.revision + 1))

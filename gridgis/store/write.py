@@ -24,7 +24,7 @@ from gridgis.store import log
 from gridgis.store.backend import CHUNK, Backend, Bounds, Rows, WorkspaceInfo
 from gridgis.store.batch import Batch, Record, extra_text, read_batch
 from gridgis.store.history import Counts, Pair, Plan, close, plan_update, plan_upsert
-from gridgis.store.reading import Query, State, Where, conditions, count_rows, fetch, kinds_of, layer_named, read_frame
+from gridgis.store.reading import Query, State, Where, conditions, count_rows, crs_text, kinds_of, layer_named, pieces, read_frame
 from gridgis.store.schema import LATEST, PAST, SETTINGS, WORKSPACE
 
 _WRITE_CHUNK: Final = 50_000
@@ -116,7 +116,9 @@ class Write:
 
     # rows
 
-    def upsert(self, layer: str, frame: pd.DataFrame, *, valid_from: dt.date | None = None) -> Counts:
+    def upsert(
+        self, layer: str, frame: pd.DataFrame, *, valid_from: dt.date | None = None, progress: Progress = silent
+    ) -> Counts:
         """Insert rows whose key is new, and bring the others up to date by key.
 
         Columns (and geometry) that the frame does not have keep their values. On a history layer a row that differs is
@@ -130,7 +132,7 @@ class Write:
             latest = self._records(spec, batch.keys)
             plan = plan_upsert(batch, latest, valid_from=valid_from)
             self._refuse_retired(spec, [record[spec.key] for record in plan.inserts])
-            self._apply(spec, plan)
+            self._apply(spec, plan, progress)
             if not spec.history:
                 self._log_counts(spec, "upsert", plan.counts())
             return plan.counts()
@@ -245,9 +247,10 @@ class Write:
             self._apply(spec, plan)
             return plan.counts()
 
-    def _apply(self, layer: Layer, plan: Plan) -> None:
+    def _apply(self, layer: Layer, plan: Plan, progress: Progress = silent) -> None:
         table = LATEST[layer.name]
-        self._insert_records(table, layer, plan.inserts)
+        self._refuse_overlap(layer, plan.corrections)
+        self._insert_records(table, layer, plan.inserts, progress)
         if plan.changes:
             self._insert_records(PAST[layer.name], layer, [old for old, _ in plan.changes])
         self._update_records(table, layer, [new for _, new in (*plan.corrections, *plan.changes)])
@@ -271,16 +274,14 @@ class Write:
         if not keys:
             return {}
         query = Query(layer, where={layer.key: list(keys)})
-        columns, shapes, extra = fetch(self._backend, self._connection, self._state, query)
-        names = list(columns)
-        return {
-            values[names.index(layer.key)]: {
-                **dict(zip(names, values, strict=True)),
-                "geometry": shape,
-                "extra": json.loads(text) if text else {},
-            }
-            for *values, shape, text in zip(*columns.values(), shapes, extra, strict=True)
-        }
+        records: dict[str, Record] = {}
+        for piece in pieces(self._backend, self._connection, self._state, query):
+            names = list(piece.columns)
+            for *values, shape, text in zip(*piece.columns.values(), piece.shapes, piece.extra, strict=True):
+                record: Record = dict(zip(names, values, strict=True))
+                record |= {"geometry": shape, "extra": json.loads(text) if text else {}}
+                records[record[layer.key]] = record
+        return records
 
     def _insert_batch(self, table: sa.Table, batch: Batch, progress: Progress) -> None:
         self._loosen(table, batch.layer, batch.geometry)
@@ -296,7 +297,7 @@ class Write:
         if total:
             self._backend.insert(self._connection, table, chunks(), total, progress)
 
-    def _insert_records(self, table: sa.Table, layer: Layer, records: Sequence[Record]) -> None:
+    def _insert_records(self, table: sa.Table, layer: Layer, records: Sequence[Record], progress: Progress = silent) -> None:
         if not records:
             return
         self._touched[table.name] = table
@@ -305,7 +306,7 @@ class Write:
             for start in range(0, len(records), _WRITE_CHUNK):
                 yield self._encoded_records(table, layer, records[start : start + _WRITE_CHUNK])
 
-        self._backend.insert(self._connection, table, chunks(), len(records), silent)
+        self._backend.insert(self._connection, table, chunks(), len(records), progress)
 
     def _update_records(self, table: sa.Table, layer: Layer, records: Sequence[Record]) -> None:
         if not records:
@@ -358,6 +359,18 @@ class Write:
         if found is not None:
             raise DataError("store.key_retired", layer=layer.name, key=found)
 
+    def _refuse_overlap(self, layer: Layer, corrections: Sequence[Pair]) -> None:
+        moved = {new[layer.key]: new["valid_from"] for old, new in corrections if old.get("valid_from") != new.get("valid_from")}
+        if not moved:
+            return
+        past = PAST[layer.name]
+        key, end = past.c[layer.key], sa.func.max(past.c.valid_to)
+        ends = self._connection.execute(sa.select(key, end).where(self._backend.member(key, list(moved))).group_by(key)).all()
+        for name, stored in ends:
+            (last,) = self._backend.decode("date", [stored])
+            if last is not None and (moved[name] is None or moved[name] < last):
+                raise DataError("store.overlaps_past", layer=layer.name, key=name, day=moved[name] or "–", end=last)
+
     def _refuse_taken(self, layer: Layer, keys: Sequence[str], clauses: Sequence[sa.ColumnElement[bool]]) -> None:
         column = LATEST[layer.name].c[layer.key]
         for start in range(0, len(keys), CHUNK):
@@ -377,17 +390,3 @@ class Write:
         self._connection.execute(sa.update(WORKSPACE).values({name: value}))
         self._entries.append(log.Entry("workspace", "set", name, {"value": old}, {"value": value}))
         self._touched[WORKSPACE.name] = WORKSPACE
-
-
-def crs_text(crs: pyproj.CRS) -> str:
-    """A system as the workspace keeps it: its authority's code where that is the same system, else WKT.
-
-    >>> crs_text(pyproj.CRS(4547))
-    'EPSG:4547'
-    """
-    authority = crs.to_authority(min_confidence=100)
-    if authority is not None:
-        code = ":".join(authority)
-        if pyproj.CRS.from_user_input(code) == crs:
-            return code
-    return crs.to_wkt()

@@ -59,6 +59,19 @@ def test_a_correction_rewrites_the_present_version(workspace: Workspace) -> None
     assert workspace.read("grids").loc["G1", "version"] == 2
 
 
+def test_a_corrected_first_day_does_not_reach_into_the_version_before(workspace: Workspace) -> None:
+    with workspace.write(who="Wu", why="new officer") as write:
+        write.change("grids", workspace.read("grids").loc[["G1"]].assign(officer="Sun"), valid_from=D(2012, 7, 1))
+    frame = workspace.read("grids").loc[["G1"]]
+    for day in (D(2012, 6, 30), None):
+        with pytest.raises(DataError, match="G1") as refused, workspace.write(who="Wu", why="wrong day") as write:
+            write.correct("grids", frame.assign(valid_from=day))
+        assert refused.value.key == "store.overlaps_past"
+    with workspace.write(who="Wu", why="wrong day") as write:
+        write.correct("grids", frame.assign(valid_from=D(2012, 8, 1)))  # a gap is possible: the grid rested
+    assert "G1" not in officers(workspace, D(2012, 7, 15))
+
+
 def test_a_retired_row_ends_and_its_key_is_never_given_again(workspace: Workspace) -> None:
     with workspace.write(who="Wu", why="merged") as write:
         assert write.retire("grids", ["G3"], valid_to=D(2013, 1, 1)) == 1

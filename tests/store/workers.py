@@ -31,7 +31,7 @@ def edit_for_ever(url: str, ready: Connection) -> None:
     """Change all grids again and again, a day later each time."""
     with gridgis.open_workspace(url) as workspace:
         ready.send("ready")
-        day = dt.date(2012, 1, 1)
+        day = max((day for day in workspace.read("grids")["valid_from"] if day), default=dt.date(2012, 1, 1))
         while True:
             day += dt.timedelta(days=1)
             with workspace.write(who="worker", why="shift") as write:
