@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import html
-import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +18,15 @@ from gridgis.pages import chrome, drawing, importing, jobs, shared, tables, welc
 from gridgis.pages.tables import Column
 from gridgis.progress import Progress
 from gridgis.tasks import checking, exporting
+from gridgis.text import catalogue
 
 _FORMATS: Final[Mapping[str, str]] = {
     ".gpkg": "GeoPackage", ".geojson": "GeoJSON", ".xlsx": "Excel", ".csv": "CSV",
     ".shp": "Shapefile (zip)", ".parquet": "GeoParquet", ".fgb": "FlatGeobuf",
 }  # fmt: skip
 _LOG_ROWS: Final = 200
+_LOG_WIDTH: Final = 160
+_UNTOLD: Final = ("geometry", "version", "code", "id")
 _CHECK: Final = "check"
 
 
@@ -87,7 +89,7 @@ def _layers() -> None:
         _nothing("datapage.map_none")
         return
     on = {"areas", "grids", "stations"}
-    url, revision = ws.info.url, ws.revision
+    url, revision = ws.url, ws.revision
     layers = [drawing.workspace_layer(url, name, revision, lang, visible=name in on) for name in drawn]
     chrome.plot(layers, key="layers_map", height=520)
 
@@ -179,26 +181,46 @@ def _findings(report: checking.CheckReport) -> None:
 def _log() -> None:
     lang = shared.lang()
     chrome.section("datapage.log_title", "datapage.log_hint", rows=shared.number(_LOG_ROWS))
-    log = shared.workspace().log(limit=_LOG_ROWS)
+    log = shared.workspace().log(limit=_LOG_ROWS).iloc[::-1]
     if log.empty:
         _nothing("datapage.log_none")
         return
+    here = dt.datetime.now().astimezone().tzinfo
     log = log.assign(
+        at=[at.astimezone(here) for at in log["at"]],
         layer=[shared.say(f"pages.layer_{name}") if name in LAYERS else name for name in log["layer"]],
+        action=[shared.say(f"datapage.action_{action}") for action in log["action"]],
         change=[_change(before, after) for before, after in zip(log["before"], log["after"], strict=True)],
     )
-    names = ("at", "who", "why", "layer", "key", "action", "change")
-    kinds = {"at": "date", "key": "code"}
-    columns = [Column(name, shared.say(f"datapage.log_{name}"), kinds.get(name, "text")) for name in names]  # type: ignore[arg-type]
+    kinds: Mapping[str, tables.Kind] = {"at": "date", "who": "text", "why": "text", "layer": "name", "key": "code", "action": "name",
+                                        "change": "text"}  # fmt: skip
+    columns = [Column(name, shared.say(f"datapage.log_{name}"), kind) for name, kind in kinds.items()]
     st.html(tables.table(log, columns, lang, height_px=560, label=shared.say("datapage.log_title")))
 
 
 def _change(before: object, after: object) -> str:
-    """What a log entry changed, as `column: before → after`; a whole new or removed row says nothing more."""
-    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        return json.dumps(after, ensure_ascii=False, default=str)[:160] if isinstance(after, Mapping) else ""
-    changed = [name for name in after if name in before and before[name] != after[name] and name != "version"]
-    return "; ".join(f"{name}: {before[name]} → {after[name]}" for name in changed)[:240]
+    """What a log entry did: the values of a new row, or old and new value of every column that changed."""
+    new = after if isinstance(after, Mapping) else {}
+    if not isinstance(before, Mapping):
+        return _listed(
+            f"{_heading(name)} {value}" for name, value in new.items() if name not in _UNTOLD and value not in (None, 0)
+        )
+    changed = [name for name in {**before, **new} if name != "version" and before.get(name) != new.get(name)]
+    return _listed(
+        shared.say("datapage.log_shape") if name == "geometry" else f"{_heading(name)}: {before.get(name)} → {new.get(name)}"
+        for name in changed
+    )
+
+
+def _heading(name: str) -> str:
+    """A column's name in the reader's language; one that is nobody's but the file's stays as it is."""
+    key = f"datapage.column_{name}"
+    return shared.say(key) if key in catalogue(shared.lang()) else name
+
+
+def _listed(parts: Iterable[str]) -> str:
+    words = "; ".join(parts)
+    return words if len(words) <= _LOG_WIDTH else f"{words[: _LOG_WIDTH - 1]}…"
 
 
 def _nothing(key: str) -> None:

@@ -187,7 +187,7 @@ def _village_figures(count: int) -> None:
 def _map(*layers: str) -> None:
     ws = shared.workspace()
     names = [name for name in (*_UNDER, *layers) if ws.count(name)]
-    drawn = [drawing.workspace_layer(ws.info.url, name, ws.revision, shared.lang()) for name in names]
+    drawn = [drawing.workspace_layer(ws.url, name, ws.revision, shared.lang()) for name in names]
     chrome.plot(drawn, key=f"grids_map_{layers[0]}", height=560)
 
 

@@ -165,7 +165,7 @@ def _downloads(answer: Overview, lang: Lang) -> None:
 
 def _layers(answer: Overview, lang: Lang) -> list[MapLayer]:
     ws = shared.workspace()
-    under = drawing.surroundings(ws.info.url, [name for name in ("water", "roads") if ws.count(name)], ws.revision, lang)
+    under = drawing.surroundings(ws.url, [name for name in ("water", "roads") if ws.count(name)], ws.revision, lang)
     return drawing.overview(answer, lang, under=under)
 
 
