@@ -223,6 +223,12 @@ def _grid_overlap(view: View) -> Iterator[Broken]:
         yield _at("grid_overlap", "grids", frame, [left, right], spot=spot, m2=f"{m2:,.1f}")
 
 
+def _area_overlap(view: View) -> Iterator[Broken]:
+    areas = view.frame("areas")
+    for left, right, m2, spot in judge.level_overlaps(areas):
+        yield _at("area_overlap", "areas", areas, [left, right], spot=spot, m2=f"{m2:,.1f}")
+
+
 def _cells_seamless(view: View) -> Iterator[Broken]:
     frame = judge.in_force(view.frame("unit_cells"))
     for at in judge.torn_cells(frame):
@@ -267,6 +273,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "parent_known": _reference("parent_known", "parent", "areas"),
     "inside_area": _inside,
     "grid_overlap": _grid_overlap,
+    "area_overlap": _area_overlap,
     "cell_border": _cells_seamless,
     "cell_fill": _cells_fill,
     "cell_area": _cell_area,

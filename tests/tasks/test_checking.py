@@ -87,6 +87,7 @@ BROKEN = {
     "station_known": ("grids", lambda: only(toy.grids(), "G1", station="S9"), "G1"),
     "parent_known": ("areas", lambda: only(toy.areas(), toy.EAST, parent="420000999"), toy.EAST),
     "inside_area": ("grids", lambda: only(moved(toy.grids(), "G1", east=-10), "G1"), "G1"),
+    "area_overlap": ("areas", lambda: only(moved(toy.areas(), toy.EAST, east=-10), toy.EAST), toy.EAST),
     "grid_overlap": ("grids", lambda: only(moved(toy.grids(), "G1", east=10), "G1"), "G1"),
     "cell_border": ("unit_cells", lambda: moved(cells(), f"{toy.WEST}001", east=5), f"{toy.WEST}001"),
     "cell_fill": ("unit_cells", lambda: cells().drop(f"{toy.WEST}002"), toy.WEST),
@@ -124,6 +125,17 @@ def test_ground_counts_are_by_hand(each_town):
     assert [f.facts["m2"] for f in check(each_town).findings if f.rule == "inside_area"] == ["3,000.0"]  # 10 m × 300 m
     put(each_town, "unit_cells", cells().drop(f"{toy.WEST}002"))
     assert [f.facts["m2"] for f in check(each_town).findings if f.rule == "cell_fill"] == ["37,500.00"]  # 125 m × 300 m
+
+
+def test_cells_of_areas_that_overlap_may_lie_in_either(each_town):
+    put(each_town, "areas", only(moved(toy.areas(), toy.EAST, east=-10), toy.EAST))
+    x, y = toy.ORIGIN
+    shapes = cells().geometry.copy()
+    shapes[f"{toy.EAST}002"] = shapely.box(x + 325, y, x + 390, y + 300)  # the east village ends 10 m earlier now
+    kept = cells().set_geometry(shapes)
+    put(each_town, "unit_cells", kept.assign(area_m2=cell_area(kept)))
+    told = [(finding.rule, finding.facts["m2"]) for finding in check(each_town).findings if finding.rule != "inside_area"]
+    assert told == [("area_overlap", "3,000.0")]  # 10 m × 300 m, in the west village's cells
 
 
 def test_draft_and_void_grids_may_overlap(town):
