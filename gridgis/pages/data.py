@@ -148,8 +148,8 @@ def _check() -> None:
 
         jobs.start(_CHECK, work)
         st.rerun()
-    jobs.watch(_CHECK)
     job = jobs.finished(_CHECK)
+    jobs.watch(_CHECK)
     if job is None:
         return
     if job.error is not None:
@@ -192,8 +192,9 @@ def _log() -> None:
         action=[shared.say(f"datapage.action_{action}") for action in log["action"]],
         change=[_change(before, after) for before, after in zip(log["before"], log["after"], strict=True)],
     )
-    kinds: Mapping[str, tables.Kind] = {"at": "date", "who": "text", "why": "text", "layer": "name", "key": "code", "action": "name",
-                                        "change": "text"}  # fmt: skip
+    kinds: Mapping[str, tables.Kind] = {
+        "at": "date", "who": "text", "why": "text", "layer": "name", "key": "code", "action": "name", "change": "text",
+    }  # fmt: skip
     columns = [Column(name, shared.say(f"datapage.log_{name}"), kind) for name, kind in kinds.items()]
     st.html(tables.table(log, columns, lang, height_px=560, label=shared.say("datapage.log_title")))
 

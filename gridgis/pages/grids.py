@@ -108,8 +108,8 @@ def _build(kind: str, count: int, work: Callable[[Workspace, Told], object]) -> 
 
         jobs.start(kind, task)
         st.rerun()
-    jobs.watch(kind)
     job = jobs.finished(kind)
+    jobs.watch(kind)
     if job is None:
         return
     if job.error is not None:

@@ -57,6 +57,7 @@ class Sample:
 def show() -> None:
     """Draw the import part."""
     _outcome()
+    jobs.watch(_WRITE)
     left, right = st.columns([1, 2], gap="medium")
     with left:
         name = st.selectbox(shared.say("datapage.import_layer"), list(LAYERS), format_func=_title, key="import_layer")
@@ -84,9 +85,8 @@ def show() -> None:
         _start_plan(upload, name, options)
         st.session_state["import_signature"] = signature
         st.rerun()
-    jobs.watch(_PLAN)
-    jobs.watch(_WRITE)
     job = jobs.finished(_PLAN)
+    jobs.watch(_PLAN)
     # a plan made for other files or options is no answer to what stands above it
     if job is None or st.session_state.get("import_signature") != signature:
         return

@@ -26,6 +26,8 @@ class Job:
     result: Any = None
     """What the work returned; None while it runs or when it failed."""
     error: BaseException | None = None
+    told: bool = False
+    """Whether the page has taken note that it ended."""
     finished: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -64,7 +66,10 @@ def running(name: str) -> bool:
 def finished(name: str) -> Job | None:
     """The work of that name once it has ended; None before."""
     job: Job | None = st.session_state.get(_slot(name))
-    return job if job is not None and job.finished.is_set() else None
+    if job is None or not job.finished.is_set():
+        return None
+    job.told = True
+    return job
 
 
 def forget(name: str) -> None:
@@ -73,9 +78,16 @@ def forget(name: str) -> None:
 
 
 def watch(name: str) -> None:
-    """While work runs: a bar, its stage and a cancel button, refreshed without redrawing the page."""
-    if running(name):
-        _bar(name)
+    """While work runs: a bar, its stage and a cancel button, refreshed without redrawing the page.
+
+    To be called after `finished`: work that ended between the two calls has the page drawn again.
+    """
+    job: Job | None = st.session_state.get(_slot(name))
+    if job is None or job.told:
+        return
+    if job.finished.is_set():
+        st.rerun()
+    _bar(name)
 
 
 @st.fragment(run_every=0.5)

@@ -26,6 +26,8 @@ ARTIFACTS = ROOT / "artifacts"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run"]  # fmt: skip
 STARTED_WITHIN_S = 60
+_AT_REST = """() => document.querySelectorAll('[data-stale="true"]').length === 0
+  && [...document.querySelectorAll('.gg-map')].every(map => map.dataset.state !== 'loading')"""
 # what the browser says about itself, not about the page
 OWN_TALK = ("WebGL", "GPU stall", "Automatic fallback to software")
 
@@ -57,6 +59,8 @@ class Watched:
         self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
         self.page.wait_for_selector(".gp-foot", timeout=30_000, state="attached")
         self.page.wait_for_load_state("networkidle")
+        # nothing on the page belongs to the run before, and every map has drawn what it was given
+        self.page.wait_for_function(_AT_REST, timeout=30_000)
         self.page.wait_for_timeout(300)
 
     def shot(self, name: str) -> Path:

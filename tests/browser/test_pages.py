@@ -79,6 +79,7 @@ def test_the_language_switches_at_the_top_and_stays_in_the_address(base: str, wa
     watched.settle()
     assert "Coverage" in words(watched)
     watched.page.get_by_role("link", name=catalogue("en")["pages.data"]).click()
+    watched.page.wait_for_selector("text=" + catalogue("en")["datapage.hint"])
     watched.settle()
     assert catalogue("en")["datapage.hint"] in words(watched)
     assert "lang=en" in watched.page.url
@@ -220,6 +221,8 @@ def test_an_import_goes_from_preview_over_a_dry_run_to_the_map(own_base: str, sa
     watched.shot("change-log")
     watched.page.get_by_role("radio", name=said["datapage.part_layers"]).click()
     watched.settle()
+    watched.page.wait_for_selector(".st-key-layers_map .gg-map")
+    watched.settle()
     assert "172" in words(watched)
     watched.shot("layers")
     assert watched.page.locator("img[src='x']").count() == 0
@@ -263,6 +266,7 @@ def test_a_new_workspace_says_what_to_do_first(empty_base: str, watch: Any) -> N
     watched.settle()
     watched.shot("empty")
     watched.page.locator(".st-key-go_import button").click()
+    watched.page.wait_for_selector("text=" + said["datapage.import_wait"])
     watched.settle()
     assert said["datapage.import_wait"] in words(watched)
     watched.assert_clean()

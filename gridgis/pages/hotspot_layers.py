@@ -1,0 +1,159 @@
+"""The maps of the hot-spot page: one lattice as a picture between the water below and the borders above."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridgis import text
+from gridgis.hotspots.emerging import EmergingResult
+from gridgis.hotspots.patterns import PATTERNS
+from gridgis.hotspots.significance import CLASSES
+from gridgis.maps import Class, Field, LatticeValues, MapLayer, Style
+from gridgis.maps.style import BOUNDARY
+from gridgis.tasks.hotspot_views import CHANGES, Against, HotSpots
+from gridgis.text import Lang, t
+
+Floats = NDArray[np.float64]
+
+# blue to red over near white: told apart with any kind of colour blindness, and light in the middle
+_DIVERGING: Final = ("#2166AC", "#67A9CF", "#BFDCEB", "#EEF0F1", "#FBCDB5", "#EF8A62", "#B2182B")
+_HEAT: Final = ("#FFF3C4", "#FEDB8A", "#FDB863", "#F58B45", "#DE5B2F", "#B2302C", "#74102A")
+_QUADRANTS: Final = (("hh", "#B2182B"), ("ll", "#2166AC"), ("hl", "#F4A582"), ("lh", "#92C5DE"))
+_CHANGE_COLOURS: Final = ("#8C6BB1", "#D55E00", "#1B9E9A")
+_NEUTRAL: Final = "#EEF0F1"
+# hot patterns warm, cold ones cool; by the key before `_hot` and `_cold`
+_PATTERN_COLOURS: Final = {
+    "new": ("#FF5A36", "#35C4E8"), "consecutive": ("#D7301F", "#1C9BD1"), "intensifying": ("#7F0000", "#08306B"),
+    "persistent": ("#B2182B", "#2166AC"), "diminishing": ("#E08A79", "#7FA8D1"), "sporadic": ("#FDAE61", "#A6D5E8"),
+    "oscillating": ("#F2D46B", "#B8DCCB"), "historical": ("#C7A58F", "#A9B8C6"),
+}  # fmt: skip
+_OPACITY: Final = 0.78
+_FAINT: Final = 0.02
+_TOP: Final = 99.8
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a view lays on the map."""
+
+    values: LatticeValues
+    style: Style
+    title: str
+    popup: tuple[Field, ...]
+
+
+def layers(drawn: Drawn, spots: HotSpots, lang: Lang, *, under: Sequence[MapLayer] = ()) -> list[MapLayer]:
+    """The map of a view, from the ground up."""
+    shown = [*under, MapLayer("hotspots", drawn.title, drawn.values, drawn.style, drawn.popup)]
+    if len(spots.territory):
+        shown.append(MapLayer("borders", t("hotspage.layer_borders", lang), spots.territory, BOUNDARY, (), None))
+    return shown
+
+
+def heat(spots: HotSpots, lang: Lang) -> Drawn:
+    """Density in rounded steps; what is next to nothing stays transparent."""
+    values = spots.heat.values
+    breaks = steps(values)
+    shown = np.where(values >= breaks[0], values, np.nan)
+    labels = [_range(low, high) for low, high in itertools.pairwise(breaks)] + [f"≥ {_short(breaks[-1])}"]
+    limits = [*breaks[1:], float("inf")]
+    colours = _HEAT[-len(labels) :]
+    classes = tuple(Class(label, colour, None, upper) for label, colour, upper in zip(labels, colours, limits, strict=True))
+    style = Style(opacity=_OPACITY, width=0, column="density", kind="steps", classes=classes)
+    title = t("hotspage.legend_density", lang)
+    return Drawn(
+        LatticeValues(spots.heat.lattice, shown), style, title, (Field("density", t("hotspage.popup_density", lang), 1),)
+    )
+
+
+def significance(spots: HotSpots, lang: Lang) -> Drawn:
+    """The seven classes of Gi*."""
+    labels = [(step.value, t(step.label, lang)) for step in reversed(CLASSES)]
+    colours = dict(zip((step.value for step in CLASSES), _DIVERGING, strict=True))
+    values = np.where(spots.cells.mask, spots.gi.klass.astype(float), np.nan)
+    classes = tuple(Class(label, colours[value], float(value)) for value, label in labels)
+    return _classes(spots, values, classes, "class", t("hotspage.legend_gi", lang), lang)
+
+
+def quadrants(spots: HotSpots, lang: Lang) -> Drawn:
+    """The quadrants of local Moran's I, where they are significant."""
+    found = spots.moran.quadrant
+    values = np.where(spots.cells.mask, 0.0, np.nan)
+    for number, (name, _) in enumerate(_QUADRANTS, start=1):
+        values[spots.cells.mask & (found == name.upper())] = float(number)
+    classes = [
+        Class(t(f"hotspage.quadrant_{name}", lang), colour, float(number))
+        for number, (name, colour) in enumerate(_QUADRANTS, start=1)
+    ]
+    classes.append(Class(t("hotspage.quadrant_none", lang), _NEUTRAL, 0.0))
+    return _classes(spots, values, tuple(classes), "quadrant", t("hotspage.legend_moran", lang), lang)
+
+
+def over_time(spots: HotSpots, found: EmergingResult, lang: Lang) -> Drawn:
+    """The patterns that occur, hot before cold, and the cells without one."""
+    codes = np.where(spots.cells.mask, found.pattern.astype(float), np.nan)
+    there = set(np.unique(codes[spots.cells.mask]).astype(int).tolist())
+    order = sorted((pattern for pattern in PATTERNS if pattern.sign), key=lambda pattern: (-pattern.sign, pattern.code))
+    classes = [
+        Class(pattern.name(lang), pattern_colour(pattern.key), float(pattern.code)) for pattern in order if pattern.code in there
+    ]
+    classes.append(Class(PATTERNS[0].name(lang), _NEUTRAL, 0.0))
+    return _classes(spots, codes, tuple(classes), "pattern", t("hotspage.legend_emerging", lang), lang)
+
+
+def changes(spots: HotSpots, before: Against, lang: Lang) -> Drawn:
+    """What became of the hot spots since an earlier period."""
+    values = np.where(spots.cells.mask, np.where(np.isnan(before.change), -1.0, before.change), np.nan)
+    classes = [
+        Class(t(f"hotspage.change_{name}", lang), colour, float(number))
+        for number, (name, colour) in enumerate(zip(CHANGES, _CHANGE_COLOURS, strict=True))
+    ]
+    classes.append(Class(t("hotspage.change_none", lang), _NEUTRAL, -1.0))
+    return _classes(spots, values, tuple(classes), "change", t("hotspage.legend_change", lang), lang)
+
+
+def pattern_colour(key: str) -> str:
+    """Colour of a pattern by its key.
+
+    >>> pattern_colour("new_hot"), pattern_colour("none")
+    ('#FF5A36', '#EEF0F1')
+    """
+    kind, _, side = key.rpartition("_")
+    return _PATTERN_COLOURS[kind][0 if side == "hot" else 1] if kind in _PATTERN_COLOURS else _NEUTRAL
+
+
+def steps(values: Floats, *, count: int = 7) -> list[float]:
+    """Rising round limits for a map of densities: the first is where the map begins to show something.
+
+    Each limit is about twice the one before, as densities are skewed.
+
+    >>> steps(np.array([0.0, 1.0, 50.0, 128.0]), count=4)
+    [13.0, 26.0, 51.0, 100.0]
+    """
+    known = values[np.isfinite(values) & (values > 0)]
+    if not len(known):
+        return [1.0]
+    top = float(np.percentile(known, _TOP)) * 0.8
+    ratio = max(_FAINT, 0.5 ** (count - 1)) ** (1 / (count - 1))
+    return [float(f"{top * ratio ** (count - 1 - at):.2g}") for at in range(count)]
+
+
+def _classes(spots: HotSpots, values: Floats, classes: tuple[Class, ...], column: str, title: str, lang: Lang) -> Drawn:
+    style = Style(opacity=_OPACITY, width=0, column=column, kind="values", classes=classes)
+    return Drawn(LatticeValues(spots.cells.lattice, values), style, title, (Field(column, t("hotspage.popup_class", lang)),))
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_short(low)} – {_short(high)}"
+
+
+def _short(value: float) -> str:
+    """A rounded limit without needless decimals."""
+    digits = 0 if value >= 10 else 1 if value >= 1 else 2 if value >= 0.1 else 3
+    return text.number(value, digits=digits)
