@@ -2,45 +2,65 @@
 
 from gridgis.hotspots.band import Band, neighbour_count, window_sum
 from gridgis.hotspots.cells import CellSet, cells_around, cells_within, count
+from gridgis.hotspots.cube import PERIODS, Cube, CubeReport, cube
 from gridgis.hotspots.density import adaptive_density, density
+from gridgis.hotspots.emerging import EmergingResult, emerging
 from gridgis.hotspots.gi import LatticeResult, gi, gi_polygons, gi_star
 from gridgis.hotspots.moran import QUADRANTS, Moran, MoranResult, moran, moran_polygons
 from gridgis.hotspots.neighbours import Neighbours, nearest, touching, within_distance
+from gridgis.hotspots.patterns import PATTERNS, Pattern
 from gridgis.hotspots.points import Points, PointsReport, inside, read_points
 from gridgis.hotspots.relative_risk import relative_risk
 from gridgis.hotspots.significance import CLASSES, Step, classify, false_discovery, two_sided_p
+from gridgis.hotspots.trend import Trend, mann_kendall, sen_slope
+from gridgis.hotspots.when import When, month_name, weekday_name, when
 
 __all__ = [
     "CLASSES",
+    "PATTERNS",
+    "PERIODS",
     "QUADRANTS",
     "Band",
     "CellSet",
+    "Cube",
+    "CubeReport",
+    "EmergingResult",
     "LatticeResult",
     "Moran",
     "MoranResult",
     "Neighbours",
+    "Pattern",
     "Points",
     "PointsReport",
     "Step",
+    "Trend",
+    "When",
     "adaptive_density",
     "cells_around",
     "cells_within",
     "classify",
     "count",
+    "cube",
     "density",
+    "emerging",
     "false_discovery",
     "gi",
     "gi_polygons",
     "gi_star",
     "inside",
+    "mann_kendall",
+    "month_name",
     "moran",
     "moran_polygons",
     "nearest",
     "neighbour_count",
     "read_points",
     "relative_risk",
+    "sen_slope",
     "touching",
     "two_sided_p",
+    "weekday_name",
+    "when",
     "window_sum",
     "within_distance",
 ]
