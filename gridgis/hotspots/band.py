@@ -148,6 +148,15 @@ def field(values: NDArray[Any], mask: Mask) -> NDArray[Any]:
     return np.ascontiguousarray(values if kept else values.astype(np.float64))
 
 
+def processors() -> int:
+    """How many processors this process may use, 1 at least.
+
+    >>> processors() >= 1
+    True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def in_blocks(work: Callable[[int, int], None], shape: tuple[int, int], *, reach: int = 0, progress: Progress = silent) -> None:
     """Call `work(first, last)` for blocks of rows that together are all rows, on every processor; the order is open.
 
@@ -157,7 +166,7 @@ def in_blocks(work: Callable[[int, int], None], shape: tuple[int, int], *, reach
     [(0, 3)]
     """
     rows, columns = shape
-    threads = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
+    threads = processors()
     if threads == 1 or rows * columns < _SMALL:
         work(0, rows)
         progress("hotspots.stage_sums", rows, rows)

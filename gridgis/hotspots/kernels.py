@@ -170,3 +170,39 @@ def gi_rows(
             size = float(number[column])
             spread = deviation * np.sqrt((n * size - size * size) / max(n - 1.0, 1.0))
             z[row, column] = (total[column] - mean * size) / spread if spread > 0.0 else 0.0
+
+
+@compiled
+def as_far_by_chance(
+    values: Array, sizes: Array, middle: Array, far: Array, uniform: Array, hits: Array, first: int, last: int
+) -> None:
+    """Count permutations `first` to `last` that bring each unit's neighbours a sum at least `far` from `middle`.
+
+    One draw serves every unit: an ordered sample of all units without replacement. A unit takes the first `sizes` of it,
+    passing over itself; what is left of a random order when one element is struck out is a random order of the rest.
+
+    >>> hits = np.zeros(2, np.int64)
+    >>> draws = np.array([[0.0, 0.0], [0.9, 0.0]])
+    >>> as_far_by_chance(np.array([1.0, 5.0]), np.array([1, 1]), np.zeros(2), np.array([5.0, 5.0]), draws, hits, 0, 2)
+    >>> hits.tolist()
+    [2, 0]
+    """
+    n, longest = len(values), uniform.shape[1]
+    order, place = np.arange(n), np.full(n, n)
+    swapped = np.empty(longest, np.int64)
+    running = np.zeros(longest + 1)
+    for draw in range(first, last):
+        for step in range(longest):
+            other = min(step + int(uniform[draw, step] * (n - step)), n - 1)
+            swapped[step] = other
+            order[step], order[other] = order[other], order[step]
+            place[order[step]] = step
+            running[step + 1] = running[step] + values[order[step]]
+        for unit in range(n):
+            size = sizes[unit]
+            total = running[size] if place[unit] >= size else running[size + 1] - values[unit]
+            hits[unit] += abs(total - middle[unit]) >= far[unit]
+        for step in range(longest - 1, -1, -1):  # back to the first order: a draw does not depend on those before it
+            place[order[step]] = n
+            other = swapped[step]
+            order[step], order[other] = order[other], order[step]
