@@ -11,7 +11,7 @@ from typing import Final
 import geopandas as gpd
 
 from gridgis.errors import DataError
-from gridgis.files import places, spatial, tables
+from gridgis.files import graphs, places, spatial, tables
 from gridgis.files.limits import DEFAULT, Limits, check_archive, check_size, unpacked
 from gridgis.files.raw import Raw
 from gridgis.progress import Progress, silent
@@ -44,7 +44,8 @@ def read_any(
     Parameters
     ----------
     path
-        Any vector file GDAL knows, a shapefile (also zipped), CSV, Excel, Parquet or GeoParquet.
+        Any vector file GDAL knows, a shapefile (also zipped), CSV, Excel, Parquet, GeoParquet, or a street network saved by
+        OSMnx (`.graphml`).
     layer
         Which layer or sheet inside the file; needed where several would do.
     crs
@@ -119,6 +120,8 @@ def _dispatch(path: Path, layer: str | None, target: str | None, encoding: str |
         raise DataError("files.old_excel", file=path.name)
     if suffix in _PARQUET:
         return spatial.read_parquet(path)
+    if suffix == ".graphml":
+        return graphs.read_graphml(path)
     if suffix in {".ods"}:
         check_archive(path, limits=limits)
     return spatial.read_layer(path, layer=layer, target=target, encoding=encoding, progress=progress)
