@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from gridgis import toy
+from gridgis.datum import from_wgs84
 from gridgis.maps import Field, MapLayer
 from gridgis.maps.folium_map import self_contained_html
 from gridgis.maps.style import categories
+from gridgis.maps.world import uv
 from tests.web.conftest import server
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ SCRIPT = f"""
 import numpy as np, geopandas as gpd, shapely, streamlit as st
 from gridgis import toy
 from gridgis.maps import Field, MapLayer
+from gridgis.maps.basemap import BaseMap
 from gridgis.maps.style import Style, categories
 from gridgis.web.component import grid_map
 
@@ -47,7 +50,8 @@ if query.get("what") == "many":
     look = Style(opacity=1.0, fill="#009E73")
     layers = [MapLayer("cells", "Cells", cells.set_index("code"), look, popup=(Field("code", "Code"),))]
 st.button("Again")
-chosen = grid_map(layers, key="map", lang=lang, notice="made up")
+base = BaseMap("http://tiles.town.example/{{z}}/{{x}}/{{y}}.png", "Town", query["base"]) if "base" in query else None
+chosen = grid_map(layers, key="map", lang=lang, notice="made up", base=base)
 st.text(f"runs={{st.session_state.runs}} chosen={{chosen and (chosen.layer, chosen.key)}}")
 """
 
@@ -193,3 +197,39 @@ def test_an_exported_file_opens_alone_and_shows_text_as_text(page: Page, tmp_pat
     assert page.locator("img[src=x]").count() == 0
     assert (page.outside, page.errors) == ([], [])
     assert [address for address in page.asked if not address.startswith("data:")] == [file.as_uri()]
+
+
+@pytest.mark.parametrize("datum", ["wgs84", "gcj02"])
+def test_a_shifted_base_map_lies_right_under_true_data(page: Page, base: str, datum: str) -> None:
+    dot = io.BytesIO()
+    Image.new("RGB", (256, 256), (200, 220, 200)).save(dot, "PNG")
+    page.context.route("http://tiles.town.example/**", lambda route: route.fulfill(body=dot.getvalue(), content_type="image/png"))
+    page.goto(f"{base}/?base={datum}")
+    page.wait_for_selector(READY)
+    for _ in range(2):  # as opened, and after a move
+        page.wait_for_timeout(900)
+        found = page.evaluate(
+            """() => {
+              const map = document.querySelector('.gg-map').gg.map, centre = map.getCenter();
+              const box = map.getContainer().getBoundingClientRect();
+              const images = [...document.querySelectorAll('.gg-base img')];
+              const tiles = images.map(img => [img.src, img.getBoundingClientRect().toJSON()]);
+              return [centre.lng, centre.lat, box.x + box.width / 2, box.y + box.height / 2, tiles];
+            }"""
+        )
+        lon, lat, middle_x, middle_y, tiles = found
+        shown_lon, shown_lat = from_wgs84([lon], [lat], datum=datum)
+        u, v = uv(float(shown_lon[0]), float(shown_lat[0]))
+        places = []
+        for address, rect in tiles:
+            z, x, y = (int(part) for part in address.removesuffix(".png").split("/")[-3:])
+            if int(u * 2**z) == x and int(v * 2**z) == y:
+                across, down = u * 2**z - x, v * 2**z - y
+                places.append((rect["x"] + across * rect["width"], rect["y"] + down * rect["height"]))
+        assert places
+        assert places[-1] == pytest.approx((middle_x, middle_y), abs=1.0)
+        page.mouse.move(500, 500)
+        page.mouse.down()
+        page.mouse.move(380, 440, steps=5)
+        page.mouse.up()
+    assert page.locator(".gg-foot").inner_text().split() == ["made", "up", "Town"]

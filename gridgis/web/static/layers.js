@@ -99,7 +99,7 @@ function ggBase(L, base) {
     const x = clamp((center.lng - bounds[0]) / (bounds[2] - bounds[0])), y = clamp((center.lat - bounds[1]) / (bounds[3] - bounds[1]));
     const i = Math.floor(y), j = Math.floor(x), a = y - i, b = x - j;
     const at = k => (1 - a) * ((1 - b) * table[i][j][k] + b * table[i][j + 1][k]) + a * ((1 - b) * table[i + 1][j][k] + b * table[i + 1][j + 1][k]);
-    return L.latLng(ggLatLng(u + at(0), v + at(1)));
+    return L.latLng(ggLatLng(u + at(0) * 1e-10, v + at(1) * 1e-10));
   };
   const Shifted = L.TileLayer.extend({
     _setZoomTransform(level, center, zoom) { L.TileLayer.prototype._setZoomTransform.call(this, level, moved(L.latLng(center)), zoom); },
