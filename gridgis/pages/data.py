@@ -193,7 +193,7 @@ def _log() -> None:
         change=[_change(before, after) for before, after in zip(log["before"], log["after"], strict=True)],
     )
     kinds: Mapping[str, tables.Kind] = {
-        "at": "date", "who": "text", "why": "text", "layer": "name", "key": "code", "action": "name", "change": "text",
+        "at": "date", "who": "name", "why": "name", "layer": "name", "key": "code", "action": "name", "change": "text",
     }  # fmt: skip
     columns = [Column(name, shared.say(f"datapage.log_{name}"), kind) for name, kind in kinds.items()]
     st.html(tables.table(log, columns, lang, height_px=560, label=shared.say("datapage.log_title")))
@@ -203,14 +203,17 @@ def _change(before: object, after: object) -> str:
     """What a log entry did: the values of a new row, or old and new value of every column that changed."""
     new = after if isinstance(after, Mapping) else {}
     if not isinstance(before, Mapping):
-        return _listed(
-            f"{_heading(name)} {value}" for name, value in new.items() if name not in _UNTOLD and value not in (None, 0)
-        )
+        told = {name: value for name, value in new.items() if name not in _UNTOLD and value not in (None, 0)}
+        return _listed(f"{_heading(name)} {_told(value)}" for name, value in told.items())
     changed = [name for name in {**before, **new} if name != "version" and before.get(name) != new.get(name)]
     return _listed(
         shared.say("datapage.log_shape") if name == "geometry" else f"{_heading(name)}: {before.get(name)} → {new.get(name)}"
         for name in changed
     )
+
+
+def _told(value: object) -> str:
+    return shared.number(value) if isinstance(value, (int, float)) else str(value)
 
 
 def _heading(name: str) -> str:

@@ -244,12 +244,25 @@ def test_unit_grids_are_built_with_a_bar_and_shown(own_base: str, watch: Any) ->
     watched.assert_clean()
 
 
-def test_a_popup_shows_markup_as_text(own_base: str, sample: Path, watch: Any) -> None:
-    """A name with markup arrives in a popup as the letters it is made of."""
+def test_a_popup_shows_markup_as_text(own_base: str, tmp_path: Path, watch: Any) -> None:
+    """A name with markup arrives in a popup and in tables as the letters it is made of."""
+    nasty = "<img src=x onerror=alert(1)>"
+    with gridgis.open_workspace(str(tmp_path / "own.gpkg")) as ws:
+        villages = ws.read("areas")
+        grids = ws.read("grids")
+        with ws.write(who="test", why="markup") as write:
+            write.correct("areas", villages.assign(name=nasty))
+            write.correct("grids", grids.assign(name=nasty))
     watched = watch(own_base)
     watched.open("")
-    asked = watched.page.evaluate("document.querySelectorAll('img[src=x]').length")
-    assert asked == 0
+    area = watched.page.locator(".st-key-overview_map .gg-canvas").bounding_box()
+    watched.page.mouse.click(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+    popup = watched.page.locator(".leaflet-popup")
+    popup.wait_for(timeout=10_000)
+    assert nasty in popup.inner_text()
+    assert nasty in watched.page.locator(".gp-table").last.inner_text()
+    assert watched.page.locator("img[src='x']").count() == 0
+    watched.assert_clean()
 
 
 def test_a_new_workspace_says_what_to_do_first(empty_base: str, watch: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from gridgis.errors import DataError
 from gridgis.pages import main, shared
 from gridgis.text import catalogue
 from gridgis.web import server
-from tests.pages.conftest import said
+from tests.pages.conftest import ROOT, said
 
 PAGES = [name for name, _ in main._PAGES]
 
@@ -141,8 +143,8 @@ def test_a_check_of_a_sound_workspace_says_so(open_app: Any, toy_file: Path) -> 
 
 def test_the_change_log_names_who_and_why(open_app: Any, toy_file: Path) -> None:
     text = said(open_app(toy_file, page="data", lang="en", data_part="log"))
-    assert "<td>test</td>" in text
-    assert "<td>toy</td>" in text
+    assert ">test</td>" in text
+    assert ">toy</td>" in text
 
 
 def test_a_name_is_changed_in_the_settings(open_app: Any, toy_file: Path) -> None:
@@ -151,3 +153,16 @@ def test_a_name_is_changed_in_the_settings(open_app: Any, toy_file: Path) -> Non
     app.button[0].click().run()
     with gridgis.open_workspace(str(toy_file)) as ws:
         assert ws.info.name == "Other"
+
+
+def test_the_look_is_the_same_from_the_folder_and_from_the_installed_package() -> None:
+    """Streamlit reads settings beside the script it runs: app.py here, the package's own entry when installed."""
+    here, packed = ROOT / ".streamlit" / "config.toml", ROOT / "gridgis" / "pages" / ".streamlit" / "config.toml"
+    assert here.read_text(encoding="utf-8") == packed.read_text(encoding="utf-8")
+
+
+def test_nothing_is_reported_to_anybody() -> None:
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert settings["browser"]["gatherUsageStats"] is False
+    assert settings["server"]["address"] == "127.0.0.1"
+    assert "http" not in json.dumps(settings["theme"])
