@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # a distribution less skewed than this is the normal one to 10 decimals
-_STRAIGHT = 1e-6
+_STRAIGHT: Final = 1e-6
+# sums that differ by less, in standard deviations of the values, are ties that were rounded apart
+_TIE: Final = 1e-9
 
 
 def sum_skewness(size: NDArray[Any], *, bins: int, skewness: float) -> Floats:
@@ -80,7 +82,8 @@ def permutation_p(
     itself. A bin's chance distribution is then, but for the few draws that hold the bin itself, that of every other bin with as
     many neighbours, so that a sorted list per size answers for all: work grows with bins × log permutations.
 
-    p = 2 (1 + the rarer of: draws at least as high, draws at least as low) / (1 + permutations), at most 1.
+    p = (1 + draws that lie at least as far as the observed sum from what is expected, in either direction) / (1 + permutations),
+    where the others of a neighbourhood are expected to have the mean of all other bins; as in `permutation.conditional_p`.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ def permutation_p(
     --------
     >>> values = np.array([9.0, 8.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
     >>> permutation_p(values, np.array([0]), np.array([17.0]), np.array([2]), permutations=99, rng=np.random.default_rng(1))
-    array([0.34])
+    array([0.17])
     """
     longest = int(min(sizes.max(), len(values)))
     draws = np.empty((permutations, longest), dtype=np.int64)
@@ -112,36 +115,25 @@ def permutation_p(
     # the sums of the first 0, 1, 2 … drawn
     running = np.zeros((permutations, longest + 1))
     np.cumsum(values[draws], axis=1, out=running[:, 1:])
-    others = sums - values[tested]
-    above, below = np.empty(len(tested), dtype=np.int64), np.empty(len(tested), dtype=np.int64)
+    middle = (sizes - 1) * ((values.sum() - values[tested]) / max(len(values) - 1, 1))
+    far = np.abs(sums - values[tested] - middle) - _TIE * float(values.std())
+    hits = np.empty(len(tested), dtype=np.int64)
     order = np.argsort(sizes, kind="stable")
     kinds, starts = np.unique(sizes[order], return_index=True)
     for size, own in zip(kinds.tolist(), np.split(order, starts[1:]), strict=True):
         chance = np.sort(running[:, size - 1])
-        above[own] = permutations - np.searchsorted(chance, others[own], side="left")
-        below[own] = np.searchsorted(chance, others[own], side="right")
-    _pass_over_self(values, tested, others, sizes, draws, running, above, below)
-    return np.minimum(2.0 * (1 + np.minimum(above, below)) / (1 + permutations), 1.0)
-
-
-def _pass_over_self(
-    values: Floats,
-    tested: Ints,
-    others: Floats,
-    sizes: Ints,
-    draws: Ints,
-    running: Floats,
-    above: Ints,
-    below: Ints,
-) -> None:
-    """Where a bin's draw holds the bin itself, count the draw again with the next in line in its stead."""
+        above = permutations - np.searchsorted(chance, (middle + far)[own], side="left")
+        below = np.searchsorted(chance, (middle - far)[own], side="right")
+        hits[own] = np.where(far[own] <= 0, permutations, above + below)
+    # where a bin's draw holds the bin itself, the draw counts again with the next in line in its stead
     which = np.full(len(values), -1, dtype=np.int64)
     which[tested] = np.arange(len(tested))
     bins = which[draws]
-    number, place = np.nonzero((bins >= 0) & (np.arange(draws.shape[1]) < sizes[bins] - 1))
-    one = bins[number, place]
-    size = sizes[one]
-    with_self = running[number, size - 1]
-    without = with_self - values[draws[number, place]] + values[draws[number, size - 1]]
-    np.add.at(above, one, (without >= others[one]).astype(np.int64) - (with_self >= others[one]))
-    np.add.at(below, one, (without <= others[one]).astype(np.int64) - (with_self <= others[one]))
+    draw, place = np.nonzero((bins >= 0) & (np.arange(longest) < sizes[bins] - 1))
+    one = bins[draw, place]
+    size_of = sizes[one]
+    with_self = running[draw, size_of - 1]
+    without = with_self - values[tested][one] + values[draws[draw, size_of - 1]]
+    counted = [(np.abs(sum_ - middle[one]) >= far[one]).astype(np.int64) for sum_ in (without, with_self)]
+    np.add.at(hits, one, counted[0] - counted[1])
+    return np.asarray((1 + hits) / (1 + permutations), dtype=np.float64)

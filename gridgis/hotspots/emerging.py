@@ -28,6 +28,8 @@ Reference = Literal["cube", "window"]
 FEWEST_PERIODS: Final = 3
 # below this the trend test is weak and "nine of ten" means all or all but one
 FEW_PERIODS: Final = 10
+# sums that differ by less, relative to the largest, are ties that were rounded apart
+_TIE: Final = 1e-10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +174,7 @@ def emerging(
     values, mask = _checked(cells, cube, periods_back, permutations, rng, alpha, trend_alpha)
     band = Band(cells.lattice.cell_m, band_m)
     shift = float(np.round(values[:, mask].mean())) if mask.any() else 0.0  # a whole number: whole sums stay exact
-    values = _settled(np.where(mask, values - shift, 0.0))
+    values = np.where(mask, values - shift, 0.0)
     sums = _period_sums(values, mask, band, progress)
     own = neighbour_count(mask, band)[mask].astype(np.int64)
     flat = values[:, mask]
@@ -187,7 +189,7 @@ def emerging(
     alone = sums[:, mask]
     if reference == "window":
         alone = np.stack([window.z for window in _windows(flat, alone, own, periods_back=0, reference=reference)])
-    tested = mann_kendall(_settled(alone))
+    tested = mann_kendall(alone, tolerance=_TIE * float(np.abs(alone).max(initial=0.0)))
     trend_z[mask], trend_p[mask], slope[mask] = tested.z, tested.p, sen_slope(flat)
     pattern = np.zeros(mask.shape, dtype=np.int8)
     pattern[mask] = classify_patterns(significant[:, mask], tested.direction(trend_alpha))
@@ -321,15 +323,6 @@ def _p_values(
     return p
 
 
-def _settled(values: Floats) -> Floats:
-    """Whole numbers as they are, others rounded to a power of two, so that sums are exact and ties stay ties."""
-    largest = float(np.abs(values).max(initial=0.0))
-    if largest == 0 or bool((values == np.round(values)).all()):
-        return values
-    step = float(2.0 ** np.floor(np.log2(largest * 1e-11)))
-    return np.asarray(np.round(values / step) * step, dtype=np.float64)
-
-
 def _notes(
     periods: int, bins: int, permutations: int, *, fdr: bool, alpha: float
 ) -> tuple[tuple[str, Mapping[str, object]], ...]:
@@ -337,7 +330,7 @@ def _notes(
     if periods < FEW_PERIODS:
         notes.append(("patterns.note_few_periods", {"periods": periods, "few": FEW_PERIODS}))
     if permutations and fdr:
-        smallest = 2 / (permutations + 1)
+        smallest = 1 / (permutations + 1)
         needed = int(np.ceil(bins * smallest / alpha))
         notes.append(
             ("patterns.note_permutations", {"permutations": permutations, "smallest": f"{smallest:.3g}", "needed": needed})

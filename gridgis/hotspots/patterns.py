@@ -4,8 +4,9 @@ The definitions follow the published ones of Esri's Emerging Hot Spot Analysis (
 Pro). Where that text leaves a choice, the table decides:
 
 1. "For 90 percent of the time-step intervals" means at least 90 %, as the text says of historical spots.
-2. Some series fit two definitions: hot in the final period only, and cold before, is new as well as oscillating. The first
-   row that fits gives the pattern, in the order of the published list: new before consecutive, …, historical last.
+2. Some series fit two definitions. One that is hot at its end only, and was cold before, could be new or consecutive as well
+   as oscillating: it is oscillating, which says more. One that was hot nine times of ten and is cold in the final period could
+   be a historical hot spot or an oscillating cold one: it is the latter; what holds of the final period goes first.
 3. A persistent spot is significant in the final period, as intensifying and diminishing ones are; one that no longer is, is
    historical, with or without a trend.
 4. A sporadic spot has been off between: one run that reaches to the end is new or consecutive.
@@ -73,8 +74,8 @@ def _both(kind: str, code: int, **conditions: object) -> Iterator[Pattern]:
 # the first row that fits a series is its pattern
 PATTERNS: Final[tuple[Pattern, ...]] = (
     Pattern(0, "none", 0),
-    *_both("new", 1, final=True, run=(1, 1), before=False, mostly=False),
-    *_both("consecutive", 3, final=True, run=(2, None), before=False, mostly=False),
+    *_both("new", 1, final=True, run=(1, 1), before=False, mostly=False, opposite=False),
+    *_both("consecutive", 3, final=True, run=(2, None), before=False, mostly=False, opposite=False),
     *_both("intensifying", 5, final=True, mostly=True, trend=1),
     *_both("persistent", 7, final=True, mostly=True, trend=0),
     *_both("diminishing", 9, final=True, mostly=True, trend=-1),

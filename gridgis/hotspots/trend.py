@@ -36,7 +36,7 @@ class Trend:
         return (np.sign(self.z) * (self.p <= alpha)).astype(np.int8)
 
 
-def mann_kendall(series: ArrayLike) -> Trend:
+def mann_kendall(series: ArrayLike, *, tolerance: float = 0.0) -> Trend:
     """The Mann-Kendall test for a monotonic trend in every series.
 
     S counts the pairs of periods in which the later value is the higher, less those in which it is the lower; equal values
@@ -48,6 +48,8 @@ def mann_kendall(series: ArrayLike) -> Trend:
     ----------
     series
         Periods along the first axis, any shape behind it. A missing value (NaN) is left out of its series.
+    tolerance
+        Values that differ by no more count as equal: for sums that rounding may have moved apart.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def mann_kendall(series: ArrayLike) -> Trend:
     s = np.empty(values.shape[1], dtype=np.int64)
     ties = np.empty(values.shape[1])
     for block in _blocks(values.shape[1]):
-        s[block], ties[block] = _score(values[:, block]), _ties(values[:, block])
+        s[block], ties[block] = _score(values[:, block], tolerance), _ties(values[:, block], tolerance)
     n = np.isfinite(values).sum(axis=0)
     pairs = n * (n - 1) / 2
     deviation = np.sqrt(np.maximum(n * (n - 1) * (2 * n + 5) - ties, 0) / 18)
@@ -121,22 +123,22 @@ def _blocks(count: int, *, step: int = _BLOCK) -> list[slice]:
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
-def _score(values: Floats) -> Ints:
+def _score(values: Floats, tolerance: float) -> Ints:
     """S of every series."""
     s = np.zeros(values.shape[1], dtype=np.int64)
     for lag in range(1, len(values)):
         later, earlier = values[lag:], values[:-lag]
-        s += np.count_nonzero(later > earlier, axis=0)
-        s -= np.count_nonzero(later < earlier, axis=0)
+        s += np.count_nonzero(later > earlier + tolerance, axis=0)
+        s -= np.count_nonzero(later < earlier - tolerance, axis=0)
     return s
 
 
-def _ties(values: Floats) -> Floats:
+def _ties(values: Floats, tolerance: float) -> Floats:
     """Σ t(t−1)(2t+5) over the groups of t equal values of every series."""
     periods, count = values.shape
     ordered = np.sort(values, axis=0).T  # one series after the other; missing values stand last, equal to nothing
     starts = np.ones((count, periods), dtype=bool)
-    starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    starts[:, 1:] = ~(ordered[:, 1:] <= ordered[:, :-1] + tolerance)
     first = np.flatnonzero(starts)
     size = np.diff(np.append(first, starts.size)).astype(np.float64)
     return np.bincount(first // periods, weights=size * (size - 1) * (2 * size + 5), minlength=count).astype(np.float64)

@@ -65,8 +65,8 @@ def reading(series: tuple[int, ...], trend: int) -> str:
             earlier = any(own[: len(own) - run])
             now, grows = own[-1], trend * sign
             holds = {
-                "new": now and not any(own[:-1]) and share < 0.9,
-                "consecutive": run >= 2 and not earlier and share < 0.9,
+                "new": now and not any(own[:-1]) and share < 0.9 and not other,
+                "consecutive": run >= 2 and not earlier and share < 0.9 and not other,
                 "intensifying": share >= 0.9 and now and grows > 0,
                 "persistent": share >= 0.9 and now and grows == 0,
                 "diminishing": share >= 0.9 and now and grows < 0,
@@ -93,10 +93,10 @@ def test_ninety_percent_is_nine_of_ten_to_the_letter() -> None:
     assert one(marks("HHHHHHHH.."), 0) == "none"
 
 
-def test_where_two_definitions_fit_the_earlier_row_wins() -> None:
-    assert one(marks("CCCCCCCCCH"), 0) == "new_hot"  # also a historical cold and an oscillating hot spot
-    assert one(marks("..CC.....HH"), 0) == "consecutive_hot"  # also oscillating
-    assert one(marks("HHHHHHHHHC"), -1) == "new_cold"
+def test_where_two_definitions_fit_the_one_that_says_more_of_the_end_wins() -> None:
+    assert one(marks("..C.......H"), 0) == "oscillating_hot"  # never hot before, as a new spot
+    assert one(marks("..CC.....HH"), 0) == "oscillating_hot"  # one run, as a consecutive spot
+    assert one(marks("HHHHHHHHHC"), -1) == "oscillating_cold"  # hot nine times of ten and no longer, as a historical spot
 
 
 def test_a_final_period_without_significance_makes_no_pattern_but_the_historical() -> None:

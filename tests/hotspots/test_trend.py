@@ -74,3 +74,10 @@ def test_infinite_values_and_no_periods_are_refused() -> None:
         mann_kendall([1.0, np.inf])
     with pytest.raises(DataError, match="no period"):
         sen_slope(np.empty((0, 4)))
+
+
+def test_values_moved_apart_by_rounding_are_ties_within_the_tolerance() -> None:
+    whole = np.random.default_rng(3).integers(0, 4, (15, 50)).astype(float)
+    noisy = whole + np.random.default_rng(4).uniform(-1e-12, 1e-12, whole.shape)
+    assert not np.array_equal(mann_kendall(noisy).z, mann_kendall(whole).z)
+    assert np.array_equal(mann_kendall(noisy, tolerance=1e-9).z, mann_kendall(whole).z)
