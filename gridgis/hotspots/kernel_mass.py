@@ -69,7 +69,9 @@ def edges_of(area: shapely.Geometry, lattice: Lattice, *, longest_m: float = mat
     >>> edges_of(polygons_of(shapely.box(0, 0, 50, 50), lattice), lattice).shape
     (4, 4)
     """
-    rings = shapely.get_rings(area if math.isinf(longest_m) else shapely.segmentize(area, longest_m))
+    # rings are those of single polygons: several parts give none
+    parts = shapely.get_parts(area if math.isinf(longest_m) else shapely.segmentize(area, longest_m))
+    rings = shapely.get_rings(parts)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     xy = xy - (lattice.x0, lattice.y0)
     edges = np.column_stack([xy[:-1], xy[1:]])[ring[:-1] == ring[1:]]
