@@ -32,6 +32,7 @@ MOST_BINS: Final = 400_000_000
 # an edge of a period counts as unobserved if chance leaves so long a gap in less than one case of a thousand
 _GAPS: Final = -math.log(0.001)
 _DAY: Final = pd.Timedelta(days=1)
+_INSTANT: Final = pd.Timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +222,10 @@ def _span(
 
 
 def _stands_for(times: pd.DatetimeIndex, last: pd.Timestamp) -> pd.Timestamp:
-    """The end of what the last time stands for: of its year, month or day if all times are firsts of one, else itself."""
-    if not (times == times.normalize()).all():
-        return last
-    local = last.tz_localize(None)
+    """The end of what the last time stands for: of its year, month or day if all times are firsts of one, else just after."""
+    plain, local = times.tz_localize(None), last.tz_localize(None)
+    if not (plain == plain.normalize()).all():
+        return last + _INSTANT
     month, day = np.asarray(times.month), np.asarray(times.day)
     step = pd.DateOffset(days=1)
     if (day == 1).all():
@@ -239,7 +240,7 @@ def _edges(first: pd.Timestamp, end: pd.Timestamp, name: str, *, forwards: bool)
         start = pd.Period(first, freq=spans).start_time
         stop = pd.Period(end, freq=spans).end_time.normalize() + _DAY
         edges = pd.date_range(start, stop, freq=starts)
-        return edges[: int(edges.searchsorted(max(end, first + pd.Timedelta(1, "ns")))) + 1]
+        return edges[: int(edges.searchsorted(max(end, first + _INSTANT))) + 1]
     step = int(name[:-1]) * _DAY
     start, stop = first.normalize(), end.normalize() if end == end.normalize() else end.normalize() + _DAY
     periods = max(math.ceil((stop - start) / step), 1)
