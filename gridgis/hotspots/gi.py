@@ -117,8 +117,9 @@ def gi(
     z = gi_star(values, mask, band, progress=progress)
     side = z
     if permutations:
-        sums, number = window(values, mask, band, progress=progress)
-        own, sizes = values[mask].astype(np.float64), number[mask].astype(np.int64) - 1
+        shift = float(np.rint(values[mask].mean())) if mask.any() else 0.0  # large values would cost their sums digits
+        sums, number = window(values, mask, band, shift=shift, progress=progress)
+        own, sizes = values[mask].astype(np.float64) - shift, number[mask].astype(np.int64) - 1
         p, side = np.full(mask.shape, np.nan), z.copy()
         p[mask], side[mask] = _permuted(z[mask], own, sums[mask] - own, sizes, permutations, rng, progress)
     else:
@@ -230,7 +231,7 @@ def gi_polygons(
     z = np.divide(whole - (mean - shift) * size, spread, out=np.zeros(n), where=spread > 0)
     side = z
     if permutations and n:
-        p, side = _permuted(z, x, sums + sizes * shift, sizes, permutations, rng, progress)
+        p, side = _permuted(z, x - shift, sums, sizes, permutations, rng, progress)
     else:
         p = two_sided_p(z)
     q = false_discovery(p)

@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 _HELD: Final = 4_000_000
 # sums that differ by less, in standard deviations of the values, are ties that were rounded apart
 _TIE: Final = 1e-9
+# a spread so small against the mean is rounding
+_SAME: Final = 1e-12
 
 
 def expected_sums(values: Floats, sizes: Ints) -> Floats:
@@ -82,8 +84,8 @@ def conditional_p(
     if not n == len(sums) == len(sizes):
         raise DataError("hotspots.shape", found=f"{len(sums)}, {len(sizes)}", wanted=n)
     chance = rng if rng is not None else np.random.default_rng(0)
-    if n < 2:
-        return np.ones(n)
+    if n < 2 or values.std() <= _SAME * abs(values.mean()):
+        return np.ones(n)  # every draw is like every other
     shift = float(np.rint(values.mean()))
     shifted = values - shift
     middle = expected_sums(shifted, sizes)
