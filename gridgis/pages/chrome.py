@@ -25,6 +25,7 @@ _ICONS: Final = {
     "overview": ":material/monitoring:",
     "data": ":material/database:",
     "grids": ":material/grid_on:",
+    "hotspots": ":material/local_fire_department:",
     "settings": ":material/tune:",
 }
 _LANG_NAMES: Final = {"zh": "中文", "en": "English"}

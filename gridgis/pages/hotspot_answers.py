@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import streamlit as st
 
 from gridgis.errors import Cancelled
+from gridgis.hotspots.emerging import EmergingResult
 from gridgis.maps.opening import Kept
 from gridgis.pages import jobs, shared
 from gridgis.pages.answers import Stamp
@@ -46,11 +47,11 @@ def hot_spots(stamp: Stamp, request: Request) -> HotSpots | None:
 def one_period(stamp: Stamp, whole: HotSpots, number: int) -> HotSpots:
     """The answer for one period alone."""
     known = incidents(stamp)
-    made = _answers.get_or_make((stamp, whole.request, "period", number), lambda: in_period(whole, number, known))
-    return made  # type: ignore[return-value]
+    question = (stamp, whole.request, "period", number)
+    return cast("HotSpots", _answers.get_or_make(question, lambda: in_period(whole, number, known)))
 
 
-def patterns(stamp: Stamp, whole: HotSpots) -> object | None:
+def patterns(stamp: Stamp, whole: HotSpots) -> EmergingResult | None:
     """The patterns over time; None while they are being made."""
     return _made((stamp, whole.request, "emerging"), lambda progress: over_time(whole, progress=progress))
 

@@ -98,9 +98,9 @@ def week(counts: NDArray[np.int64], *, days: Sequence[str], label: str, hour: st
                 f'fill="{shade}"><title>{tip}</title></rect>'
             )
     if most:
-        day, at = np.unravel_index(int(counts.argmax()), counts.shape)
+        day, at = divmod(int(counts.argmax()), 24)
         parts.append(
-            f'<rect x="{left + wide * float(at):.1f}" y="{top + high * float(day):.1f}" width="{wide:.1f}" height="{high:.1f}" '
+            f'<rect x="{left + wide * at:.1f}" y="{top + high * day:.1f}" width="{wide:.1f}" height="{high:.1f}" '
             f'rx="2" fill="none" stroke="{AMBER}" stroke-width="2"/>'
         )
     bottom = top + high * 7
@@ -143,8 +143,8 @@ def _ceiling(most: int) -> int:
     >>> _ceiling(3), _ceiling(521), _ceiling(4000)
     (4, 600, 4000)
     """
-    power = 10 ** max(len(str(most)) - 2, 0)
-    return next(step * power for step in (*range(4, 40, 4), 40, 48, 60, 80, 100) if step * power >= most)
+    power = int(10 ** max(len(str(most)) - 2, 0))
+    return next(int(step * power) for step in (*range(4, 40, 4), 40, 48, 60, 80, 100) if step * power >= most)
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gridgis import text
 from gridgis.hotspots.emerging import EmergingResult
+from gridgis.hotspots.moran import QUADRANTS
 from gridgis.hotspots.patterns import PATTERNS
 from gridgis.hotspots.significance import CLASSES
 from gridgis.maps import Class, Field, LatticeValues, MapLayer, Style
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 # blue to red over near white: told apart with any kind of colour blindness, and light in the middle
 _DIVERGING: Final = ("#2166AC", "#67A9CF", "#BFDCEB", "#EEF0F1", "#FBCDB5", "#EF8A62", "#B2182B")
 _HEAT: Final = ("#FFF3C4", "#FEDB8A", "#FDB863", "#F58B45", "#DE5B2F", "#B2302C", "#74102A")
-_QUADRANTS: Final = (("hh", "#B2182B"), ("ll", "#2166AC"), ("hl", "#F4A582"), ("lh", "#92C5DE"))
+_QUADRANTS: Final = (("HH", "#B2182B"), ("LL", "#2166AC"), ("HL", "#F4A582"), ("LH", "#92C5DE"))
 _CHANGE_COLOURS: Final = ("#8C6BB1", "#D55E00", "#1B9E9A")
 _NEUTRAL: Final = "#EEF0F1"
 # hot patterns warm, cold ones cool; by the key before `_hot` and `_cold`
@@ -48,9 +49,25 @@ class Drawn:
     popup: tuple[Field, ...]
 
 
-def layers(drawn: Drawn, spots: HotSpots, lang: Lang, *, under: Sequence[MapLayer] = ()) -> list[MapLayer]:
-    """The map of a view, from the ground up."""
-    shown = [*under, MapLayer("hotspots", drawn.title, drawn.values, drawn.style, drawn.popup)]
+def draw(view: str, spots: HotSpots, found: EmergingResult | None, before: Against | None, lang: Lang) -> Drawn:
+    """What a view lays on the map; significance where a view has nothing to show."""
+    if view == "density":
+        return heat(spots, lang)
+    if view == "moran":
+        return quadrants(spots, lang)
+    if view == "emerging" and found is not None:
+        return over_time(spots, found, lang)
+    if view == "change" and before is not None:
+        return changes(spots, before, lang)
+    return significance(spots, lang)
+
+
+def layers(drawn: Sequence[Drawn], spots: HotSpots, lang: Lang, *, under: Sequence[MapLayer] = ()) -> list[MapLayer]:
+    """A map from the ground up: what is under it, one or more views of which the last is shown, the area's borders."""
+    shown = list(under)
+    for number, one in enumerate(drawn, start=1):
+        name = "hotspots" if len(drawn) == 1 else f"hotspots_{number}"
+        shown.append(MapLayer(name, one.title, one.values, one.style, one.popup, visible=number == len(drawn)))
     if len(spots.territory):
         shown.append(MapLayer("borders", t("hotspage.layer_borders", lang), spots.territory, BOUNDARY, (), None))
     return shown
@@ -83,13 +100,9 @@ def significance(spots: HotSpots, lang: Lang) -> Drawn:
 
 def quadrants(spots: HotSpots, lang: Lang) -> Drawn:
     """The quadrants of local Moran's I, where they are significant."""
-    found = spots.moran.quadrant
-    values = np.where(spots.cells.mask, 0.0, np.nan)
-    for number, (name, _) in enumerate(_QUADRANTS, start=1):
-        values[spots.cells.mask & (found == name.upper())] = float(number)
+    values = np.where(spots.cells.mask, spots.moran.klass.astype(float), np.nan)
     classes = [
-        Class(t(f"hotspage.quadrant_{name}", lang), colour, float(number))
-        for number, (name, colour) in enumerate(_QUADRANTS, start=1)
+        Class(t(f"hotspage.quadrant_{name.lower()}", lang), colour, float(QUADRANTS.index(name))) for name, colour in _QUADRANTS
     ]
     classes.append(Class(t("hotspage.quadrant_none", lang), _NEUTRAL, 0.0))
     return _classes(spots, values, tuple(classes), "quadrant", t("hotspage.legend_moran", lang), lang)

@@ -1,4 +1,4 @@
-"""The hot-spot page in words: the sentence a leader reads, the figures, why the parameters are what they are, what p and q mean."""
+"""The hot-spot page in words: the sentence a leader reads, the figures, the parameters with their reasons, what p and q mean."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def headline(spots: HotSpots, before: Against | None, lang: Lang) -> str:
         said += t("hotspage.head_none", lang)
     if before is not None:
         earlier = period_text(before.first, before.last, lang)
-        said += t("hotspage.head_earlier", lang, earlier=html.escape(earlier), change=_bold(change_text(spots.used, before.count, lang)))
+        said += t(
+            "hotspage.head_earlier", lang, earlier=html.escape(earlier), change=_bold(change_text(spots.used, before.count, lang))
+        )
     return f'<div class="gp-headline">{said}{t("hotspage.head_stop", lang)}</div>'
 
 
@@ -56,13 +58,17 @@ def sentence(spots: HotSpots, before: Against | None, lang: Lang) -> str:
 def figures(spots: HotSpots, before: Against | None, lang: Lang) -> str:
     """The cards under the sentence."""
     found = spots.moran
+    left = text.number(sum(spots.chosen.left_out.values()))
+    ground = text.percent(spots.hot_cells / spots.cells.size)
+    hot, cells = text.number(spots.hot_cells), text.number(spots.cells.size)
+    z, p = text.number(float(found.z), digits=1), chance(float(found.p))
     pairs = [
-        (t("hotspage.card_count", lang), text.number(spots.used), t("hotspage.card_count_note", lang, left=text.number(sum(spots.chosen.left_out.values())))),
-        (t("hotspage.card_hot", lang), text.number(len(spots.spots)), t("hotspage.card_hot_note", lang, cells=text.number(spots.hot_cells), all=text.number(spots.cells.size))),
-        (t("hotspage.card_share", lang), text.percent(spots.hot_share), t("hotspage.card_share_note", lang, ground=text.percent(spots.hot_cells / spots.cells.size))),
+        (t("hotspage.card_count", lang), text.number(spots.used), t("hotspage.card_count_note", lang, left=left)),
+        (t("hotspage.card_hot", lang), text.number(len(spots.spots)), t("hotspage.card_hot_note", lang, cells=hot, all=cells)),
+        (t("hotspage.card_share", lang), text.percent(spots.hot_share), t("hotspage.card_share_note", lang, ground=ground)),
         (t("hotspage.card_cold", lang), text.number(spots.cold_cells), t("hotspage.card_cold_note", lang)),
-        (t("hotspage.card_moran", lang), text.number(float(found.i), digits=3), t("hotspage.card_moran_note", lang, z=text.number(float(found.z), digits=1), p=chance(float(found.p)))),
-    ]  # fmt: skip
+        (t("hotspage.card_moran", lang), text.number(found.i, digits=3), t("hotspage.card_moran_note", lang, z=z, p=p)),
+    ]
     if before is not None:
         kept = before.comparison.kappa()
         note = t("hotspage.card_earlier_note", lang, count=text.number(before.count), kappa=text.number(kept, digits=2))
@@ -93,7 +99,9 @@ def spot_table(spots: HotSpots, lang: Lang, *, short: bool = False, most: int | 
     frame = spots.spots.head(most) if most else spots.spots
     frame = frame.reset_index().assign(q=[chance(float(q)) for q in frame["q"]])
     frame["place"] = frame["place"].where(frame["place"] != "", "–")
-    return tables.table(frame, spot_columns(lang, short=short), lang, height_px=None if short else 420, label=t("hotspage.spots_title", lang))
+    return tables.table(
+        frame, spot_columns(lang, short=short), lang, height_px=None if short else 420, label=t("hotspage.spots_title", lang)
+    )
 
 
 def explanation(spots: HotSpots, lang: Lang) -> str:
@@ -127,7 +135,8 @@ def pattern_table(lang: Lang) -> str:
 def period_text(first: dt.date, last: dt.date, lang: Lang) -> str:
     """A time as a report writes it: whole years and months as such.
 
-    >>> period_text(dt.date(2012, 1, 1), dt.date(2012, 12, 31), "zh"), period_text(dt.date(2012, 5, 1), dt.date(2012, 5, 31), "en")
+    >>> day = dt.date
+    >>> period_text(day(2012, 1, 1), day(2012, 12, 31), "zh"), period_text(day(2012, 5, 1), day(2012, 5, 31), "en")
     ('2012年', 'May 2012')
     """
     whole_year = (first.month, first.day, last.month, last.day) == (1, 1, 12, 31)

@@ -8,12 +8,13 @@ from typing import Final
 
 import streamlit as st
 
-from gridgis.pages import chrome, data, grids, overview, settings, shared
+from gridgis.pages import chrome, data, grids, hotspots, overview, settings, shared
 
 _PAGES: Final[tuple[tuple[str, Callable[[], None]], ...]] = (
     ("overview", overview.show),
     ("data", data.show),
     ("grids", grids.show),
+    ("hotspots", hotspots.show),
     ("settings", settings.show),
 )
 
@@ -38,7 +39,7 @@ def main() -> None:
     if wanted in pages:
         del st.query_params["page"]
         if wanted != current:
-            shared.go(wanted)
+            shared.go(wanted, **st.query_params.to_dict())
     chrome.header(pages, current)
     page.run()
     chrome.footer()

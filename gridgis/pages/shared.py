@@ -83,9 +83,9 @@ def remember_pages(pages: Mapping[str, st.Page]) -> None:
     st.session_state["gp_pages"] = dict(pages)
 
 
-def go(page: str) -> None:
-    """Leave for another page."""
-    st.switch_page(st.session_state["gp_pages"][page], query_params={"lang": lang()})
+def go(page: str, **query: str) -> None:
+    """Leave for another page; `query` is what else its address holds, such as the choices of a shared link."""
+    st.switch_page(st.session_state["gp_pages"][page], query_params={**query, "lang": lang()})
 
 
 def is_local() -> bool:

@@ -39,7 +39,7 @@ OPTIONS: Final[Mapping[str, Any]] = {
 }
 
 
-PAGES: Final = ("overview", "data", "grids", "settings")
+PAGES: Final = ("overview", "data", "grids", "hotspots", "settings")
 """Addresses of the pages. Streamlit's script, loaded at one of them, looks for its server below it first and fails twice;
 sent to the front with the page's name, it finds its server at once."""
 

@@ -1,0 +1,189 @@
+"""The incidents of a workspace as analysts choose among them: by period, kind, place, hour and weekday."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+from numpy.typing import NDArray
+
+from gridgis.crs import is_metric
+from gridgis.errors import DataError
+from gridgis.hotspots.points import Points, PointsReport, inside, read_points
+
+if TYPE_CHECKING:
+    from gridgis.store import Workspace
+
+Mask = NDArray[np.bool_]
+
+# coarsest first: the first level there is makes up the whole
+_LEVELS: Final = ("county", "town", "village")
+ZONE: Final = "Asia/Shanghai"
+"""Where times are local unless the workspace's setting `time_zone` says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which incidents are looked at; everything unset takes all."""
+
+    first: dt.date | None = None
+    """First day, local."""
+    last: dt.date | None = None
+    """Last day, included."""
+    categories: tuple[str, ...] = ()
+    """Kinds of incident; empty: all."""
+    area: str | None = None
+    """Code of an area; None: all of the workspace's areas together."""
+    hours: tuple[int, int] = (0, 24)
+    """From an hour to an hour, the second excluded; (22, 6) goes over midnight."""
+    weekdays: tuple[int, ...] = ()
+    """0 Monday … 6 Sunday; empty: all."""
+    zone: str = ZONE
+    """Time zone hours, days and periods are told in."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Incidents:
+    """All incidents of a workspace, and its areas, read once for any number of questions."""
+
+    points: Points
+    """Incidents with a place and a time."""
+    report: PointsReport
+    """What was left out in reading, and why."""
+    areas: gpd.GeoDataFrame
+    """Areas with a geometry: `name`, `level`."""
+    crs: pyproj.CRS
+    """What is computed in."""
+    place: str
+    """Name of the whole."""
+    synthetic: bool
+    """Whether the geometry is made up."""
+
+    @property
+    def categories(self) -> dict[str, int]:
+        """Kinds of incident, the most frequent first, each with how many there are."""
+        kinds = pd.Series(self.points.category, dtype=object).value_counts()
+        return {str(kind): int(count) for kind, count in kinds.items()}
+
+    def local(self, zone: str) -> pd.DatetimeIndex:
+        """The clock where the incidents happened, without a time zone."""
+        start = self.points.start
+        return pd.DatetimeIndex([]) if start is None else start.tz_convert(zone).tz_localize(None)
+
+    def days(self, zone: str) -> tuple[dt.date, dt.date]:
+        """First and last day on which something happened. Raises `DataError` if nothing did."""
+        local = self.local(zone)
+        if not len(local):
+            raise DataError("hotspage.no_incidents")
+        return local.min().date(), local.max().date()
+
+    def has_hours(self, zone: str) -> bool:
+        """Whether times of day are known: dates alone, or months, all stand at midnight."""
+        local = self.local(zone)
+        return bool(((local.hour != 0) | (local.minute != 0)).any())
+
+    def territory(self, code: str | None) -> gpd.GeoDataFrame:
+        """The area of a code; for none, the areas of the coarsest level there is. Empty where there is no area."""
+        if code is not None and code in self.areas.index:
+            return self.areas.loc[[code]]
+        level = next((level for level in _LEVELS if (self.areas["level"] == level).any()), None)
+        return self.areas if level is None else self.areas[self.areas["level"] == level]
+
+    def name_of(self, code: str | None) -> str:
+        """Name of an area, or of the whole."""
+        return str(self.areas.loc[code, "name"]) if code is not None and code in self.areas.index else self.place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """The incidents a question is about."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    """Metres, shape (n,)."""
+    local: pd.DatetimeIndex
+    """Local clock, shape (n,)."""
+    first: dt.date
+    last: dt.date
+    """Period looked at, both included."""
+    left_out: Mapping[str, int]
+    """Reason → incidents that could not be used; those not asked for are not among them."""
+
+
+def read_incidents(ws: Workspace) -> Incidents:
+    """The incidents and areas of a workspace.
+
+    Raises
+    ------
+    DataError
+        If there is no incident with a place and a time.
+    """
+    frame = ws.read("incidents", columns=["occurred_at", "category"])
+    areas = ws.read("areas", columns=["name", "level"])
+    areas = areas[areas.geometry.notna() & ~areas.geometry.is_empty]
+    crs = ws.info.crs
+    if not len(frame) or crs is None or not is_metric(crs):
+        raise DataError("hotspage.no_incidents")
+    points, report = read_points(frame, crs=crs, start="occurred_at", zone="UTC", category="category")
+    if not len(points):
+        raise DataError("hotspage.no_incidents")
+    return Incidents(points, report, areas, crs, _whole_name(ws, areas), ws.info.synthetic)
+
+
+def time_zone(ws: Workspace) -> str:
+    """The zone a workspace's hours are told in: its setting `time_zone`, else `ZONE`."""
+    return str(ws.settings().get("time_zone") or ZONE)
+
+
+def choose(incidents: Incidents, filters: Filters) -> Chosen:
+    """The incidents the filters let through, inside the area.
+
+    Incidents in the period and of the kinds asked for, but outside the area, are counted under `outside` when the area is
+    the whole; outside of one area of many they are simply not asked for.
+    """
+    local = incidents.local(filters.zone)
+    first, last = incidents.days(filters.zone)
+    first, last = filters.first or first, filters.last or last
+    kept = np.asarray((local >= pd.Timestamp(first)) & (local < pd.Timestamp(last) + pd.Timedelta(days=1)))
+    if filters.categories:
+        kept &= (
+            np.isin(incidents.points.category.astype(str), filters.categories) if incidents.points.category is not None else False
+        )
+    kept &= hours_mask(local, filters.hours)
+    if filters.weekdays:
+        kept &= np.isin(local.dayofweek, filters.weekdays)
+    left_out = {name: count for name, count in incidents.report.left_out.items() if count}
+    territory = incidents.territory(filters.area)
+    x, y = incidents.points.x[kept], incidents.points.y[kept]
+    if len(territory):
+        within = inside(territory, x, y)
+        if filters.area is None and not within.all():
+            left_out["outside"] = int((~within).sum())
+        kept[np.flatnonzero(kept)[~within]] = False
+        x, y = x[within], y[within]
+    return Chosen(x, y, local[kept], first, last, left_out)
+
+
+def hours_mask(local: pd.DatetimeIndex, hours: tuple[int, int]) -> Mask:
+    """Which times of day lie from the first hour up to the second, over midnight if that is earlier.
+
+    >>> clock = pd.DatetimeIndex(["2012-01-01 05:59", "2012-01-01 06:00", "2012-01-01 22:30"])
+    >>> hours_mask(clock, (22, 6)).tolist(), hours_mask(clock, (0, 24)).tolist()
+    ([True, False, True], [True, True, True])
+    """
+    begin, end = hours
+    hour = np.asarray(local.hour)
+    if begin == end or (begin, end) == (0, 24):
+        return np.ones(len(local), dtype=bool)
+    return (hour >= begin) & (hour < end) if begin < end else (hour >= begin) | (hour < end)
+
+
+def _whole_name(ws: Workspace, areas: gpd.GeoDataFrame) -> str:
+    towns = areas[areas["level"] != "village"]
+    return str(towns["name"].iloc[0]) if len(towns) == 1 else ws.info.name
