@@ -24,14 +24,12 @@ Kernel = Literal["quartic", "gaussian"]
 _NICE: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5)
 LEAST_CELL_M: Final = 10
 MOST_CELLS: Final = 250_000
-# bands tried, in cells: the ring of eight neighbours, then one cell more each time
-BANDS: Final = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
+# bands tried, in cells: from the ring of eight neighbours to 112 of them; wider ones smooth a town into one spot
+BANDS: Final = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 # 28 neighbours: near the 30 from which sums of skewed counts may be taken as normal
 DEFAULT_BAND: Final = 3.0
 # a quartic kernel of radius R spreads as far as a Gaussian of σ = R / √8: both have that standard deviation on each axis
 QUARTIC: Final = math.sqrt(8.0)
-# of a normal distribution, interquartile range over standard deviation
-_IQR: Final = 1.349
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,9 @@ def nice(value: float) -> float:
     return min(sizes, key=lambda size: abs(math.log(size / value)))
 
 
-def choose_cell(x: ArrayLike, y: ArrayLike, *, area_m2: float, most_cells: int = MOST_CELLS) -> Choice:
+def choose_cell(
+    x: ArrayLike, y: ArrayLike, *, area_m2: float, most_cells: int = MOST_CELLS, smooth_m: float | None = None
+) -> Choice:
     """The side of a cell: √(2 · area / places), so that a cell holds two places on average, as a round number.
 
     1. Places, not points: thousands of incidents on one anonymised spot say nothing about how finely space is known.
@@ -99,6 +99,8 @@ def choose_cell(x: ArrayLike, y: ArrayLike, *, area_m2: float, most_cells: int =
         Coordinates in metres, shape (n,); not finite: passed over.
     area_m2
         The study area in square metres.
+    smooth_m
+        For a density map: the side wished for, which the kernel decides and not the number of places; rule 3 still holds.
 
     Raises
     ------
@@ -114,24 +116,26 @@ def choose_cell(x: ArrayLike, y: ArrayLike, *, area_m2: float, most_cells: int =
     places = len(_places(x, y))
     if places == 0 or not area_m2 > 0:
         raise DataError("hotspot_auto.nothing_to_choose_from", points=places, area_m2=number(area_m2))
-    wish = math.sqrt(2 * area_m2 / places)
+    wish = math.sqrt(2 * area_m2 / places) if smooth_m is None else smooth_m
+    kept, grown = ("hotspot_auto.cell", "hotspot_auto.cell_limit")
+    if smooth_m is not None:
+        kept, grown = ("hotspot_auto.cell_smooth", "hotspot_auto.cell_smooth_limit")
+    values = {"places": places, "km2": area_m2 / 1e6, "wish": wish}
     least = max(LEAST_CELL_M, math.sqrt(area_m2 / most_cells))
     size = nice(wish)
-    values = {"places": places, "km2": area_m2 / 1e6, "wish": wish}
-    if size < least:
-        # the next round size up, so that the limit holds
-        size = nice(least)
-        while size < least:
-            size = nice(size * 1.3)
-        return Choice("cell_m", math.ceil(size), "hotspot_auto.cell_limit", {**values, "value": math.ceil(size)})
-    return Choice("cell_m", round(size), "hotspot_auto.cell", {**values, "value": round(size)})
+    if size >= least:
+        return Choice("cell_m", round(size), kept, {**values, "value": round(size)})
+    size = nice(least)
+    while size < least:  # the next round size up, so that the limit holds
+        size = nice(size * 1.3)
+    return Choice("cell_m", math.ceil(size), grown, {**values, "value": math.ceil(size)})
 
 
 def choose_band(cells: CellSet, counts: ArrayLike, *, bands: Sequence[float] = BANDS, progress: Progress = silent) -> Choice:
     """The distance band: where the counts of neighbouring cells hang together most, told by Moran's I.
 
-    1. The z-value of global Moran's I is taken with bands of 1.5, 2, 3 … 10 cells (as far as half the lattice's shorter
-       side). It grows as long as a wider band takes in more of the same clusters, and falls when it reaches beyond.
+    1. The z-value of global Moran's I is taken with bands of 1.5, 2, 2.5, 3, 4, 5 and 6 cells (as far as half the lattice's
+       shorter side). It grows as long as a wider band takes in more of the same clusters, and falls when it reaches beyond.
     2. The first peak is the band (incremental spatial autocorrelation).
     3. Without a peak, or where no two cells differ, it is 3 cells, which gives 28 neighbours.
 
@@ -173,33 +177,32 @@ def choose_band(cells: CellSet, counts: ArrayLike, *, bands: Sequence[float] = B
 
 
 def choose_bandwidth(x: ArrayLike, y: ArrayLike, *, kernel: Kernel = "quartic") -> Choice:
-    """The bandwidth of a density map by Silverman's rule for two dimensions, with a spread that outliers do not move.
+    """The bandwidth of a density map by the rule of thumb for points on a map, with a spread that outliers do not move.
 
-    σ = spread · n^(−1/6), n the number of places (Silverman 1986, Density Estimation, eq. 4.14 with d = 2); the spread is
-    the smaller of standard deviation and interquartile range / 1.349 of the places, as the root of the two axes' mean
-    square. A Gaussian kernel gets σ, a quartic kernel the radius √8 · σ, which spreads equally far. Given to two digits.
-
-    Places count once each however many points they hold: ties would pull a quartile onto themselves. One place alone has no
-    spread: it gets 100 m.
+    1. Radius = 0.9 · min(SD, √(1 / ln 2) · D) · n^(−1/5) for n places; SD is their standard distance (root of the mean square
+       distance from their centre), D the median distance from it: Silverman's rule (1986, Density Estimation, eq. 3.31) as
+       Esri's "How Kernel Density works" carries it over to the plane.
+    2. That is the radius of a quartic kernel. A Gaussian kernel gets σ = radius / √8, which spreads equally far.
+    3. Places count once each however many points they hold: ties would pull the median onto themselves. One place alone has
+       no spread: it gets 100 m. The value is given to two digits.
 
     >>> rng = np.random.default_rng(1)
     >>> x, y = rng.normal(0, 1000, (2, 4096))
-    >>> choose_bandwidth(x, y, kernel="gaussian").value, choose_bandwidth(x, y).value
-    (250.0, 700.0)
+    >>> choose_bandwidth(x, y).value, choose_bandwidth(x, y, kernel="gaussian").value
+    (240.0, 85.0)
     """
     places = _places(x, y)
     if len(places) == 0:
         raise DataError("hotspot_auto.nothing_to_choose_from", points=0, area_m2="–")
-    deviation = places.std(axis=0)
-    quartiles = np.subtract(*np.percentile(places, [75, 25], axis=0)) / _IQR
-    each = np.where(quartiles > 0, np.minimum(deviation, quartiles), deviation)
-    spread = float(np.sqrt(np.mean(each**2)))
+    distance = np.hypot(*(places - places.mean(axis=0)).T)
+    standard, median = float(np.sqrt(np.mean(distance**2))), float(np.median(distance)) * math.sqrt(1 / math.log(2))
+    spread = min(standard, median) if median > 0 else standard
     if spread == 0:
         return Choice("bandwidth_m", 100.0, "hotspot_auto.bandwidth_alone", {"value": 100.0})
-    wish = spread * len(places) ** (-1 / 6) * (QUARTIC if kernel == "quartic" else 1.0)
+    wish = 0.9 * spread * len(places) ** -0.2 / (QUARTIC if kernel == "gaussian" else 1.0)
     value = float(f"{wish:.1e}")
-    told = {"value": value, "places": len(places), "spread": spread}
-    return Choice("bandwidth_m", value, f"hotspot_auto.bandwidth_{kernel}", told)
+    reason = "hotspot_auto.bandwidth_gaussian" if kernel == "gaussian" else "hotspot_auto.bandwidth_quartic"
+    return Choice("bandwidth_m", value, reason, {"value": value, "places": len(places), "spread": spread})
 
 
 def _places(x: ArrayLike, y: ArrayLike) -> Floats:

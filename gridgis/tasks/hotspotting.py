@@ -18,7 +18,7 @@ from gridgis.hotspots.auto import Choice, choose_band, choose_cell, given
 from gridgis.hotspots.cells import CellSet, cells_around, cells_within, count
 from gridgis.hotspots.gi import LatticeResult
 from gridgis.hotspots.gi import gi as gi_of_cells
-from gridgis.hotspots.moran import QUADRANTS, MoranResult
+from gridgis.hotspots.moran import QUADRANTS, SURE, MoranResult
 from gridgis.hotspots.moran import moran as moran_of_cells
 from gridgis.hotspots.rates import Rates
 from gridgis.progress import Progress, silent
@@ -67,7 +67,7 @@ class Laid:
             "cell_m": lattice.cell_m,
             "crs": crs_name(lattice.crs),
             "lattice": {"x0": lattice.x0, "y0": lattice.y0, "rows": lattice.rows, "columns": lattice.columns},
-            "period": {"from": _day(wish.since), "to": _day(wish.until), "time_zone": wish.time_zone},
+            "time": {"from": _day(wish.since), "to": _day(wish.until), "time_zone": wish.time_zone},
         }
 
     @property
@@ -110,7 +110,7 @@ class GiReport:
             "permutations": self.result.permutations,
             "seed": self.seed if self.result.permutations else None,
             "fdr": self.result.fdr,
-            "rates": _rates_json(self.rates, self.base),
+            "rates": rates_json(self.rates, self.base),
             "reasons": [choice.to_json() for choice in self.reasons],
         }
 
@@ -132,7 +132,7 @@ class GiReport:
         q = "hotspot_tasks.class_by_q" if self.result.fdr else "hotspot_tasks.class_by_p"
         said = [choice.message(lang) for choice in self.reasons]
         said.append(t(p, lang, permutations=number(self.result.permutations)))
-        return (*said, t(q, lang), *_rate_words(self.rates, self.base, lang))
+        return (*said, t(q, lang), *rates_words(self.rates, self.base, lang))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,13 +176,33 @@ class MoranReport:
             "permutations": self.permutations,
             "seed": self.seed if self.permutations else None,
             "fdr": self.fdr,
-            "rates": _rates_json(self.rates, self.base),
+            "rates": rates_json(self.rates, self.base),
             "reasons": [choice.to_json() for choice in self.reasons],
         }
 
+    def message(self, lang: Lang) -> str:
+        """The outcome in a sentence."""
+        told = self.to_json()
+        counts = {name: number(count) for name, count in told["quadrants"].items()}
+        key = "hotspot_tasks.moran_clusters" if self.result.p < SURE and self.result.z > 0 else "hotspot_tasks.moran_chance"
+        return t(
+            key, lang, i=number(self.result.i, digits=3), z=number(self.result.z, digits=1), cells=number(told["cells"]), **counts
+        )
+
+    def explanation(self, lang: Lang) -> tuple[str, ...]:
+        """Each parameter's reason, and what p, q and the quadrants mean."""
+        q = "hotspot_tasks.quadrant_by_q" if self.fdr else "hotspot_tasks.quadrant_by_p"
+        said = [choice.message(lang) for choice in self.reasons]
+        return (*said, t("hotspot_tasks.moran_means", lang), t(q, lang), *rates_words(self.rates, self.base, lang))
+
 
 def lay(
-    incidents: Incidents, *, cell_m: int | None = None, origin: tuple[float, float] | None = None, cells: CellSet | None = None
+    incidents: Incidents,
+    *,
+    cell_m: int | None = None,
+    origin: tuple[float, float] | None = None,
+    cells: CellSet | None = None,
+    choice: Choice | None = None,
 ) -> Laid:
     """Count incidents in the cells of a lattice over their area, or around them where no area is known.
 
@@ -196,17 +216,21 @@ def lay(
         A point the lattice lines run through, whole metres.
     cells
         Cells to count in instead, in the incidents' system: those of another map.
+    choice
+        A choice of the cell made elsewhere.
     """
     points = incidents.points
     if cells is None:
-        choice = given("cell_m", cell_m) if cell_m is not None else choose_cell(points.x, points.y, area_m2=_area_m2(incidents))
+        if cell_m is not None:
+            choice = given("cell_m", cell_m)
+        choice = choice or choose_cell(points.x, points.y, area_m2=area_m2(incidents))
         side = int(choice.value)
         if incidents.area is None:
             cells = cells_around(points.x, points.y, cell_m=side, crs=points.crs, origin=origin)
         else:
             cells = cells_within(incidents.area, cell_m=side, origin=origin)
     else:
-        choice = given("cell_m", cells.lattice.cell_m)
+        choice = choice or given("cell_m", cells.lattice.cell_m)
     row, column = cells.lattice.cell_at(points.x, points.y)
     placed = (row >= 0) & cells.mask[row, column]
     return Laid(incidents, cells, count(cells, points.x, points.y, weights=points.weight), choice, int(placed.sum()))
@@ -289,7 +313,8 @@ def _judged(laid: Laid, base: Base | None, per: float) -> tuple[Rates | None, Fl
     return rates, rates.smoothed
 
 
-def _area_m2(incidents: Incidents) -> float:
+def area_m2(incidents: Incidents) -> float:
+    """Square metres of the area, or of the box around the points where none is known."""
     if incidents.area is not None:
         return float(shapely.area(shapely.union_all(shapely.make_valid(incidents.area.geometry.to_numpy()))))
     x, y = incidents.points.x, incidents.points.y
@@ -309,7 +334,8 @@ def _rate_columns(rates: Rates | None, base: Base | None) -> dict[str, NDArray[A
     return {"rate": rates.raw, "rate_smoothed": rates.smoothed, "no_rate": reason}
 
 
-def _rates_json(rates: Rates | None, base: Base | None) -> dict[str, Any] | None:
+def rates_json(rates: Rates | None, base: Base | None) -> dict[str, Any] | None:
+    """What rates were made of, for `--json`; None for counts."""
     if rates is None or base is None:
         return None
     return {
@@ -324,7 +350,8 @@ def _rates_json(rates: Rates | None, base: Base | None) -> dict[str, Any] | None
     }
 
 
-def _rate_words(rates: Rates | None, base: Base | None, lang: Lang) -> tuple[str, ...]:
+def rates_words(rates: Rates | None, base: Base | None, lang: Lang) -> tuple[str, ...]:
+    """The same in a sentence; nothing for counts."""
     if rates is None or base is None:
         return ()
     return (
