@@ -3,14 +3,14 @@
 from gridgis.hotspots.band import Band, neighbour_count, window_sum
 from gridgis.hotspots.cells import CellSet, cells_around, cells_within, count
 from gridgis.hotspots.cube import PERIODS, Cube, CubeReport, cube
-from gridgis.hotspots.density import adaptive_density, density
 from gridgis.hotspots.emerging import EmergingResult, emerging
 from gridgis.hotspots.gi import LatticeResult, gi, gi_polygons, gi_star
+from gridgis.hotspots.kernel_density import adaptive_density, density
 from gridgis.hotspots.moran import QUADRANTS, Moran, MoranResult, moran, moran_polygons
 from gridgis.hotspots.neighbours import Neighbours, nearest, touching, within_distance
 from gridgis.hotspots.patterns import PATTERNS, Pattern
 from gridgis.hotspots.points import Points, PointsReport, inside, read_points
-from gridgis.hotspots.relative_risk import relative_risk
+from gridgis.hotspots.risk import relative_risk
 from gridgis.hotspots.significance import CLASSES, Step, classify, false_discovery, two_sided_p
 from gridgis.hotspots.trend import Trend, mann_kendall, sen_slope
 from gridgis.hotspots.when import When, month_name, weekday_name, when

@@ -137,3 +137,121 @@ def gaussian_rows(
                 for column in range(int(lowest), int(highest) + 1):
                     dx = cx[column] - x[i]
                     line[column] += weight[i] * math.exp(-(dx * dx + dy * dy) / (2.0 * h * h))
+
+
+@compiled
+def gaussian_cells(x: Floats, y: Floats, weight: Floats, h: float, cx: Floats, cy: Floats) -> Floats:
+    """Σ weight · exp(−r² / 2h²) over all points at some places, shape of `cx`.
+
+    >>> one = np.array([1.0])
+    >>> gaussian_cells(one, one, one, 1.0, 2 * one, one).round(6).tolist()
+    [0.606531]
+    """
+    total = np.zeros(len(cx))
+    for c in range(len(cx)):
+        for i in range(len(x)):
+            dx, dy = cx[c] - x[i], cy[c] - y[i]
+            total[c] += weight[i] * math.exp(-(dx * dx + dy * dy) / (2.0 * h * h))
+    return total
+
+
+@compiled
+def _node_weights(d: float, half: float, unit: Floats, factor: Floats, h: float, part: Floats) -> None:
+    """Weights of a strip's nodes that stand for a point at d from its middle: Lagrange's, times exp((node² − d²) / 2h²)."""
+    at = d / half
+    product = math.exp(-d * d / (2.0 * h * h))
+    for k in range(len(unit)):  # the differences before each node, then those behind it
+        part[k] = product * factor[k]
+        product *= at - unit[k]
+    product = 1.0
+    for k in range(len(unit) - 1, -1, -1):
+        part[k] *= product
+        product *= at - unit[k]
+
+
+@compiled
+def _node_factors(unit: Floats, half: float, h: float) -> Floats:
+    factor = np.empty(len(unit))
+    for k in range(len(unit)):
+        factor[k] = math.exp((unit[k] * half) ** 2 / (2.0 * h * h))
+        for j in range(len(unit)):
+            if j != k:
+                factor[k] /= unit[k] - unit[j]
+    return factor
+
+
+@compiled
+def gaussian_nodes(
+    x: Floats, y: Floats, weight: Floats, place: Ints, h: float, starts: Ints, strips: Ints, middles: Floats, half: float,
+    unit: Floats, west: float, out: Floats,
+) -> None:  # fmt: skip
+    """Sum points into the nodes of strips of latitude and of longitude: shape of `out` (strips, nodes, all nodes east–west).
+
+    Points are sorted by strip of latitude; `place` is the strip of longitude, counted from `west`.
+
+    >>> one, zero = np.array([1.0]), np.array([0])
+    >>> out = np.zeros((1, 1, 1))
+    >>> at = 0 * one
+    >>> gaussian_nodes(at, at, one, zero, 1.0, np.array([0, 1]), zero, at, 0.5, at, -0.5, out)
+    >>> out.tolist()
+    [[[1.0]]]
+    """
+    nodes = len(unit)
+    factor = _node_factors(unit, half, h)
+    up, along = np.empty(nodes), np.empty(nodes)
+    for s in range(len(strips)):
+        for i in range(starts[strips[s]], starts[strips[s] + 1]):
+            _node_weights(y[i] - middles[s], half, unit, factor, h, up)
+            _node_weights(x[i] - (west + (2.0 * place[i] + 1.0) * half), half, unit, factor, h, along)
+            first = place[i] * nodes
+            for k in range(nodes):
+                p = up[k] * weight[i]
+                for j in range(nodes):
+                    out[s, k, first + j] += p * along[j]
+
+
+@compiled
+def gaussian_strips(
+    x: Floats, y: Floats, weight: Floats, column: Ints, h: float, starts: Ints, strips: Ints, middles: Floats, half: float,
+    unit: Floats, reach: float, cx: Floats, cell: float, out: Floats,
+) -> None:  # fmt: skip
+    """Sum points into their strips' nodes and all columns within reach: shape of `out` (strips, nodes, columns).
+
+    Points are sorted by strip; `column` is the cell column each lies in, also outside the lattice; `unit` holds the Chebyshev
+    nodes of [−1, 1].
+
+    >>> one, zero = np.array([1.0]), np.array([0])
+    >>> out = np.zeros((1, 1, 2))
+    >>> at = 0 * one
+    >>> gaussian_strips(at, at, one, zero, 1.0, np.array([0, 1]), zero, at, 0.5, at, 9.0, np.array([0.0, 1.0]), 1.0, out)
+    >>> out.round(6).tolist()
+    [[[1.0, 0.606531]]]
+    """
+    nodes, columns = len(unit), len(cx)
+    widest = math.floor(reach * h / cell) + 2
+    table = np.exp(-0.5 * (np.arange(-widest, widest + 1) * cell / h) ** 2) if cell <= h else np.zeros(0)
+    line = np.empty(columns)
+    part = np.empty(nodes)
+    factor = _node_factors(unit, half, h)
+    for s in range(len(strips)):
+        for i in range(starts[strips[s]], starts[strips[s] + 1]):
+            _node_weights(y[i] - middles[s], half, unit, factor, h, part)
+            first, last = max(column[i] - widest + 1, 0), min(column[i] + widest - 1, columns - 1)
+            if first > last:
+                continue
+            if cell <= h:
+                away = x[i] - (cx[0] + column[i] * cell)
+                ratio = math.exp(cell * away / (h * h))
+                power = math.exp(-away * away / (2.0 * h * h)) * ratio ** (first - column[i])
+                for c in range(first, last + 1):
+                    line[c] = table[c - column[i] + widest] * power
+                    power *= ratio
+            else:
+                for c in range(first, last + 1):
+                    dx = (cx[c] - x[i]) / h
+                    line[c] = math.exp(-0.5 * dx * dx)
+            for k in range(nodes):
+                target = out[s, k]
+                p = part[k] * weight[i]
+                for c in range(first, last + 1):
+                    target[c] += p * line[c]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -272,9 +272,10 @@ def _reaching(lattice: Lattice, points: Weighted, reach_m: float) -> Lattice:
     beyond = max(west - x[near].min(), x[near].max() - east, south - y[near].min(), y[near].max() - north, -1.0)
     more = math.floor(beyond / lattice.cell_m) + 1 if beyond >= 0 else 0
     cell = lattice.cell_m
-    return Lattice(
-        lattice.crs, west - more * cell, south - more * cell, cell, lattice.rows + 2 * more, lattice.columns + 2 * more
-    )
+    return replace(
+        lattice,
+        x0=west - more * cell, y0=south - more * cell, rows=lattice.rows + 2 * more, columns=lattice.columns + 2 * more,
+    )  # fmt: skip
 
 
 def _check(bandwidth_m: float, kernel: str, mask: NDArray[np.bool_] | None, lattice: Lattice) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gridgis.errors import DataError
-from gridgis.hotspots.density import M2_PER_KM2, Kernel, density, weighted
+from gridgis.hotspots.kernel_density import M2_PER_KM2, Kernel, density, weighted
 from gridgis.hotspots.kernel_mass import Area
 from gridgis.hotspots.kernels_density import Floats
 from gridgis.lattice import Lattice
