@@ -214,11 +214,10 @@ def _systems(frame: gpd.GeoDataFrame, wish: str | int | pyproj.CRS | None, area:
 
 
 def _coordinates(frame: gpd.GeoDataFrame) -> tuple[Floats, Floats]:
-    shapes: NDArray[np.object_] = np.asarray(frame.geometry.array, dtype=object)
-    many = shapely.get_type_id(shapes) == 4
-    if many.any():
-        shapes = shapes.copy()
-        shapes[many] = np.where(shapely.get_num_geometries(shapes[many]) == 1, shapely.get_geometry(shapes[many], 0), None)
+    shapes: NDArray[np.object_] = np.array(frame.geometry.array, dtype=object)
+    many = shapely.get_type_id(shapes) == shapely.GeometryType.MULTIPOINT
+    shapes[many] = np.where(shapely.get_num_geometries(shapes[many]) == 1, shapely.get_geometry(shapes[many], 0), None)
+    shapes[shapely.is_empty(shapes)] = None  # GEOS has no coordinate of an empty point
     return shapely.get_x(shapes), shapely.get_y(shapes)
 
 
