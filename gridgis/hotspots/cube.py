@@ -31,6 +31,9 @@ PERIODS: Final[Mapping[str, tuple[str, str, str]]] = {
 MOST_BINS: Final = 400_000_000
 # an edge of a period counts as unobserved if chance leaves so long a gap in less than one case of a thousand
 _GAPS: Final = -math.log(0.001)
+# a period at an end is thin with less than this share of the usual number, where that is at least `_REGULAR`
+_THIN: Final = 0.1
+_REGULAR: Final = 10
 _DAY: Final = pd.Timedelta(days=1)
 _INSTANT: Final = pd.Timedelta(microseconds=1)
 
@@ -42,12 +45,16 @@ class CubeReport:
     counted: int
     """Points in the cube."""
     left_out: Mapping[str, int]
-    """Why → points: `no_time`; `before`, `after` the asked span; `first_period`, `last_period` (incomplete and dropped);
+    """Why → points: `no_time`; `before`, `after` the asked span; `first_period`, `last_period` (at an end: incomplete, or stray);
     `no_place` (outside every cell, or without coordinates)."""
     incomplete: tuple[str, ...]
     """Labels of the first and the last period if the points do not span them whole."""
     dropped: bool
     """Whether incomplete periods were left out of the cube."""
+    empty: tuple[str, ...]
+    """Labels of the periods of the cube in which no point has a time, inside the cells or outside: gaps in the data, likely."""
+    stray: int
+    """Of those left out at the ends, how many lie in thin periods far from the others."""
     doubtful_times: int
     """Times without a zone that the clock showed twice or never."""
 
@@ -58,6 +65,8 @@ class CubeReport:
             "left_out": dict(self.left_out),
             "incomplete_periods": list(self.incomplete),
             "incomplete_dropped": self.dropped,
+            "empty_periods": list(self.empty),
+            "stray": self.stray,
             "doubtful_times": self.doubtful_times,
         }
 
@@ -111,7 +120,9 @@ def cube(
     The first and the last period are incomplete if `since` or `until` lies inside them. Where these are not given, the
     points tell: an edge counts as unobserved if chance would leave so long a time without any point in less than one case
     of a thousand at the points' own mean rate. Times that are all midnights, firsts of a month or firsts of a year stand
-    for the whole day, month or year.
+    for the whole day, month or year. Periods at such an end that hold less than a tenth of the usual number of points (the
+    median of those that hold any, if it is 10 or more) are no periods of the data: a few stray dates do not stretch the cube
+    over years. They go with the incomplete ones.
 
     Parameters
     ----------
@@ -154,7 +165,14 @@ def cube(
     if not len(px) == len(py) == len(wall.index) or (w is not None and len(w) != len(px)):
         raise DataError("when.lengths", points=len(px), times=len(wall.index))
     name = _period_name(period)
-    edges, missing, left_out = _span(wall.index, name, zone, since, until)
+    left_out = _outside(wall.index, zone, since, until)
+    asked = wall.known & ~left_out["before"] & ~left_out["after"]
+    edges, missing = _span(wall.index[asked], name, zone, since, until)
+    strayed = np.zeros(len(asked), dtype=np.bool_)
+    if incomplete == "drop":
+        strayed[asked] = _stragglers(wall.index[asked], edges, since, until)
+        if strayed.any():
+            edges, missing = _span(wall.index[asked & ~strayed], name, zone, since, until)
     labels = tuple(label for label, gap in zip((_label(edges[0], name), _label(edges[-2], name)), missing, strict=True) if gap)
     if incomplete == "drop":
         edges = edges[int(missing[0]) : len(edges) - int(missing[1])]
@@ -162,8 +180,7 @@ def cube(
             raise DataError("when.no_whole_period", period=name, labels=", ".join(dict.fromkeys(labels)))
     if (len(edges) - 1) * cells.mask.size > MOST_BINS:
         raise DataError("when.too_many_bins", periods=len(edges) - 1, rows=cells.mask.shape[0], columns=cells.mask.shape[1])
-    place = np.searchsorted(edges.asi8, wall.index.as_unit(edges.unit).asi8, side="right") - 1
-    asked = wall.known & ~left_out["before"] & ~left_out["after"]
+    place = _period_of(wall.index, edges)
     inside = asked & (place >= 0) & (place < len(edges) - 1)
     counts, counted = _counts(cells, px, py, w, np.where(inside, place, -1), len(edges) - 1)
     numbers = {
@@ -174,7 +191,17 @@ def cube(
         "last_period": int((asked & (place >= len(edges) - 1)).sum()),
         "no_place": int(inside.sum()) - counted,
     }
-    report = CubeReport(counted, numbers, tuple(dict.fromkeys(labels)), incomplete == "drop", wall.doubtful)
+    filled = np.bincount(place[inside], minlength=len(edges) - 1)
+    empty = tuple(_label(edges[number], name) for number in np.flatnonzero(filled == 0).tolist())
+    report = CubeReport(
+        counted=counted,
+        left_out=numbers,
+        incomplete=tuple(dict.fromkeys(labels)),
+        dropped=incomplete == "drop",
+        empty=empty,
+        stray=int(strayed.sum()),
+        doubtful_times=wall.doubtful,
+    )
     return Cube(cells, counts, edges, name, report)
 
 
@@ -189,36 +216,57 @@ def _period_name(period: str | int) -> str:
     return "day" if int(days[1]) == 1 else f"{int(days[1])}d"
 
 
-def _span(
-    times: pd.DatetimeIndex, name: str, zone: str, since: dt.date | None, until: dt.date | None
-) -> tuple[pd.DatetimeIndex, tuple[bool, bool], dict[str, NDArray[np.bool_]]]:
-    """Edges of the periods, whether the first and the last are incomplete, and which times lie outside the asked span."""
-    place = named_zone(zone)
+def _outside(times: pd.DatetimeIndex, zone: str, since: dt.date | None, until: dt.date | None) -> dict[str, NDArray[np.bool_]]:
+    """Which times lie before and after the span that was asked for."""
     if since is not None and until is not None and since >= until:
         raise DataError("when.span", since=since, until=until)
-    start, end = (None if day is None else localize(pd.DatetimeIndex([day]), place)[0] for day in (since, until))
-    outside = {
-        "before": np.zeros(len(times), bool) if start is None else np.asarray(times < start),
-        "after": np.zeros(len(times), bool) if end is None else np.asarray(times >= end),
+    none = np.zeros(len(times), dtype=np.bool_)
+    return {
+        "before": none if since is None else np.asarray(times < _midnight(since, zone)),
+        "after": none if until is None else np.asarray(times >= _midnight(until, zone)),
     }
-    used = times[times.notna() & ~outside["before"] & ~outside["after"]]
-    if not len(used):
+
+
+def _midnight(day: dt.date, zone: str) -> pd.Timestamp:
+    return pd.Timestamp(localize(pd.DatetimeIndex([day]), named_zone(zone))[0])
+
+
+def _span(
+    times: pd.DatetimeIndex, name: str, zone: str, since: dt.date | None, until: dt.date | None
+) -> tuple[pd.DatetimeIndex, tuple[bool, bool]]:
+    """Edges of the periods that hold the times, and whether the first and the last are incomplete."""
+    if not len(times):
         raise DataError("when.no_times")
-    first, last = used.min(), used.max()
-    covered = _stands_for(used, last)
-    edges = _edges(
-        (start or first).tz_localize(None),
-        (end or covered).tz_localize(None),
-        name,
-        forwards=since is not None,
-    )
-    aware = localize(edges, place)
-    quiet = _GAPS * (last - first) / max(len(used) - 1, 1)
+    first, last = times.min(), times.max()
+    covered = _stands_for(times, last)
+    start, end = (None if day is None else _midnight(day, zone) for day in (since, until))
+    wall = [(given or found).tz_localize(None) for given, found in ((start, first), (end, covered))]
+    edges = localize(_edges(wall[0], wall[1], name, forwards=since is not None), named_zone(zone))
+    quiet = _GAPS * (last - first) / max(len(times) - 1, 1)
     missing = (
-        bool(start > aware[0]) if start is not None else bool(first - aware[0] > quiet),
-        bool(end < aware[-1]) if end is not None else bool(aware[-1] - covered > quiet),
+        bool(start > edges[0]) if start is not None else bool(first - edges[0] > quiet),
+        bool(end < edges[-1]) if end is not None else bool(edges[-1] - covered > quiet),
     )
-    return aware, missing, outside
+    return edges, missing
+
+
+def _period_of(times: pd.DatetimeIndex, edges: pd.DatetimeIndex) -> NDArray[np.intp]:
+    """In which period each time lies: −1 before the first, the number of periods after the last."""
+    return np.searchsorted(edges.asi8, times.as_unit(edges.unit).asi8, side="right") - 1
+
+
+def _stragglers(
+    times: pd.DatetimeIndex, edges: pd.DatetimeIndex, since: dt.date | None, until: dt.date | None
+) -> NDArray[np.bool_]:
+    """Which times lie in thin periods at an end that was not asked for."""
+    place = _period_of(times, edges)
+    filled = np.bincount(place, minlength=len(edges) - 1)
+    usual = float(np.median(filled[filled > 0]))
+    if usual < _REGULAR:
+        return np.zeros(len(times), dtype=np.bool_)
+    regular = np.flatnonzero(filled >= usual * _THIN)
+    low, high = (regular[0] if since is None else 0), (regular[-1] if until is None else len(filled))
+    return np.asarray((place < low) | (place > high))
 
 
 def _stands_for(times: pd.DatetimeIndex, last: pd.Timestamp) -> pd.Timestamp:

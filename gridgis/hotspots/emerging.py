@@ -212,7 +212,7 @@ def emerging(
         permutations=permutations,
         fdr=fdr,
         alpha=alpha,
-        notes=_notes(len(values), flat.size, permutations, fdr=fdr, alpha=alpha),
+        notes=_notes(flat + shift, permutations, fdr=fdr, alpha=alpha),
     )
 
 
@@ -323,16 +323,17 @@ def _p_values(
     return p
 
 
-def _notes(
-    periods: int, bins: int, permutations: int, *, fdr: bool, alpha: float
-) -> tuple[tuple[str, Mapping[str, object]], ...]:
+def _notes(flat: Floats, permutations: int, *, fdr: bool, alpha: float) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    """What the reader must know of a cube, shape (periods, cells)."""
     notes: list[tuple[str, Mapping[str, object]]] = []
+    periods, empty = len(flat), int((flat == 0).all(axis=1).sum()) if flat.size else 0
     if periods < FEW_PERIODS:
         notes.append(("patterns.note_few_periods", {"periods": periods, "few": FEW_PERIODS}))
+    if empty:
+        notes.append(("patterns.note_empty_periods", {"empty": empty, "periods": periods}))
     if permutations and fdr:
         smallest = 1 / (permutations + 1)
-        needed = int(np.ceil(bins * smallest / alpha))
-        notes.append(
-            ("patterns.note_permutations", {"permutations": permutations, "smallest": f"{smallest:.3g}", "needed": needed})
-        )
+        needed = int(np.ceil(flat.size * smallest / alpha))
+        values = {"permutations": permutations, "smallest": f"{smallest:.3g}", "needed": needed}
+        notes.append(("patterns.note_permutations", values))
     return tuple(notes)

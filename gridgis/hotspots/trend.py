@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 
 # series worked on at a time: the pairs of a block stay in the processor's cache
 _BLOCK: Final = 4096
+# pairs of periods held at a time
+_PAIRS: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,16 @@ def sen_slope(series: ArrayLike) -> Floats:
     values, shape = _flat(series)
     slopes = np.full(values.shape[1], np.nan)
     first, last = np.triu_indices(len(values), k=1)
-    if len(first):
-        for block in _blocks(values.shape[1], step=256):
-            rises = (values[last, block] - values[first, block]) / (last - first)[:, None]
-            gaps = np.isnan(rises)
-            if not gaps.any():
-                slopes[block] = np.median(rises, axis=0)
-            else:
-                known = ~gaps.all(axis=0)
-                slopes[np.arange(block.start, block.stop)[known]] = np.nanmedian(rises[:, known], axis=0)
+    series_first = np.ascontiguousarray(values.T)  # each series' pairs lie side by side
+    for block in _blocks(values.shape[1], step=max(_PAIRS // max(len(first), 1), 1)) if len(first) else ():
+        own = series_first[block]
+        rises = (own[:, last] - own[:, first]) / (last - first)
+        known = ~np.isnan(rises)
+        if known.all():
+            slopes[block] = np.median(rises, axis=1, overwrite_input=True)
+        else:
+            some = known.any(axis=1)
+            slopes[np.arange(block.start, block.stop)[some]] = np.nanmedian(rises[some], axis=1)
     return slopes.reshape(shape)
 
 

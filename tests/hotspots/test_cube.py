@@ -128,6 +128,30 @@ def test_periods_of_days_end_with_the_latest_day_or_begin_with_the_first_asked_f
     assert starts(made(times, period="10d", since=dt.date(2024, 1, 1))) == ["2024-01-01", "2024-01-11", "2024-01-21"]
 
 
+def test_a_few_stray_dates_do_not_stretch_the_cube_over_years() -> None:
+    regular = pd.date_range("2024-01-01", "2024-07-01", freq="6h", inclusive="left")
+    stray = pd.DatetimeIndex(["2010-07-28", "2011-11-02 14:00", "2013-12-31 23:00", "2031-01-01"])
+    found = made(regular.append(stray))
+    assert found.labels == ("2024-01", "2024-02", "2024-03", "2024-04", "2024-05", "2024-06")
+    assert (found.report.left_out["first_period"], found.report.left_out["last_period"], found.report.stray) == (3, 1, 4)
+    assert found.report.incomplete == ()
+    # what is asked for is done, and nothing is thrown away when all is to be kept
+    assert made(regular.append(stray), since=dt.date(2010, 1, 1)).labels[0] == "2010-01"
+    kept = made(regular.append(stray), incomplete="keep")
+    assert (kept.report.counted, len(kept.labels)) == (len(regular) + 4, 247)
+    assert len(kept.report.empty) == 247 - 6 - 4
+
+
+def test_a_half_period_behind_stray_dates_is_incomplete_too() -> None:
+    times = pd.date_range("2024-01-20", "2024-07-01", freq="6h", inclusive="left")
+    found = made(times.append(pd.DatetimeIndex(["2010-07-28"])))
+    assert (found.labels[0], found.report.incomplete, found.report.stray) == ("2024-02", ("2024-01",), 1)
+
+
+def test_few_points_are_never_stray() -> None:
+    assert made(["2024-01-01", "2024-03-05", "2024-03-07", "2024-03-31"]).report.stray == 0
+
+
 def test_every_point_is_counted_or_accounted_for() -> None:
     mask = np.array([[True, True, True], [True, False, True]])
     cells = CellSet(CELLS.lattice, mask)

@@ -266,6 +266,12 @@ def test_says_when_periods_are_few_and_what_permutations_can_show() -> None:
     assert found.notes[1][1]["needed"] == 150 * 0.01 / 0.05
 
 
+def test_says_when_periods_are_empty() -> None:
+    cube = np.random.default_rng(8).poisson(3.0, (12, 5, 5))
+    cube[4:6] = 0
+    assert emerging(square(5), cube, band_m=150).notes == (("patterns.note_empty_periods", {"empty": 2, "periods": 12}),)
+
+
 def test_can_be_stopped() -> None:
     def stop(stage: str, done: int, total: int) -> None:
         raise Cancelled
