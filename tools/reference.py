@@ -15,6 +15,7 @@ import click
 
 from gridgis.cli import root
 from gridgis.cli.base import Command, FileOrVerb, Front, Group, Option, shown_path
+from gridgis.hotspots.patterns import PATTERNS, Pattern
 from gridgis.layers import LAYERS, Column, Layer
 from gridgis.text import LANGS, Lang, t
 
@@ -44,6 +45,20 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
         "no_geometry": "Rows without a place are allowed.",
         "geometry": "geometry",
         "stop": ": ",
+        "patterns": "Patterns of emerging hot spots",
+        "patterns_intro": "`gridgis hotspots emerging` gives each cell the first pattern of this table that fits its periods, "
+        "or `none`. A period is hot or cold where its Gi* is significant; the trend is the Mann-Kendall test over the Gi* of each "
+        "period alone. The definitions follow those of Esri's Emerging Hot Spot Analysis; where its text leaves a choice, the "
+        "columns say how it was made. Hot patterns count hot periods, cold patterns cold ones; – means that it does not matter. "
+        "Final run: how many periods without a break are hot (cold) up to the final one.",
+        "pattern_columns": "pattern | name | meaning | in the final period | final run | before that run | in at least 90 % "
+        "| ever the opposite | trend",
+        "yes": "yes",
+        "no": "no",
+        "at_least": "≥ {number}",
+        "trend_1": "stronger",
+        "trend_0": "none",
+        "trend_-1": "weaker",
     },
     "zh": {
         "commands": "命令",
@@ -65,6 +80,17 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
         "no_geometry": "允许没有位置的记录。",
         "geometry": "图形",
         "stop": "：",
+        "patterns": "新兴热点的模式",
+        "patterns_intro": "`gridgis hotspots emerging` 为每个格子取本表中第一个符合的模式；都不符合时为 `none`。Gi* 显著的时期为热（冷）期；"
+        "趋势由各期单独的 Gi* 经 Mann-Kendall 检验得出。定义依据 Esri 新兴时空热点分析的公开说明，原文留有余地之处以各列为准。"
+        "热点模式数热期，冷点模式数冷期；– 表示不作要求。末段：截至最后一期连续为热（冷）的期数。",
+        "pattern_columns": "模式 | 名称 | 含义 | 最后一期 | 末段 | 末段之前 | 不少于 90 % | 曾为相反 | 趋势",
+        "yes": "是",
+        "no": "否",
+        "at_least": "≥ {number}",
+        "trend_1": "增强",
+        "trend_0": "无",
+        "trend_-1": "减弱",
     },
 }
 
@@ -81,7 +107,8 @@ def pages() -> dict[str, str]:
     """File name -> text of every generated page."""
     suffix: dict[Lang, str] = {"en": ".md", "zh": ".zh.md"}
     made = {f"commands{suffix[lang]}": commands(lang) for lang in LANGS}
-    return made | {f"columns{suffix[lang]}": columns(lang) for lang in LANGS}
+    made |= {f"columns{suffix[lang]}": columns(lang) for lang in LANGS}
+    return made | {f"patterns{suffix[lang]}": patterns(lang) for lang in LANGS}
 
 
 def commands(lang: Lang) -> str:
@@ -101,7 +128,7 @@ def walk(parent: click.Context) -> Iterator[click.Context]:
         if command is None:
             continue
         context = click.Context(command, parent=parent, info_name=name)
-        if isinstance(command, FileOrVerb):
+        if isinstance(command, Group):
             yield from walk(context)
         else:
             yield context
@@ -153,6 +180,37 @@ def layer_section(layer: Layer, lang: Lang) -> str:
             f"| geometry{'*' if layer.geometry_required else ''} | {layer.shape} | {words['geometry']} | |\n",
         ]
     )
+
+
+def patterns(lang: Lang) -> str:
+    """The page of the patterns of emerging hot spots."""
+    words = WORDS[lang]
+    heading = f"| {words['pattern_columns']} |"
+    rule = "|" + "---|" * (heading.count("|") - 1)
+    rows = [pattern_row(pattern, lang) for pattern in PATTERNS]
+    return NOTE + "\n".join([f"# {words['patterns']}\n\n{words['patterns_intro']}\n", heading, rule, *rows]) + "\n"
+
+
+def pattern_row(pattern: Pattern, lang: Lang) -> str:
+    """One pattern as a row of the table."""
+    words = WORDS[lang]
+    answer = {None: "–", True: words["yes"], False: words["no"]}
+    run = "–"
+    if pattern.run is not None:
+        fewest, most = pattern.run
+        run = str(fewest) if fewest == most else words["at_least"].format(number=fewest)
+    cells = [
+        f"`{pattern.key}`",
+        pattern.name(lang),
+        pattern.definition(lang),
+        answer[pattern.final],
+        run,
+        answer[pattern.before],
+        answer[pattern.mostly],
+        answer[pattern.opposite],
+        "–" if pattern.trend is None else words[f"trend_{pattern.trend}"],
+    ]
+    return "| " + " | ".join(map(cell, cells)) + " |"
 
 
 def column_row(column: Column, meaning: str) -> str:

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "grid": "gridgis.cli.gridding:grid",
     "villages": "gridgis.cli.settlements:villages",
     "coverage": "gridgis.cli.covering:coverage",
+    "hotspots": "gridgis.cli.hotspots:hotspots",
     "check": "gridgis.cli.workspaces:check",
     "serve": "gridgis.cli.serving:serve",
 }

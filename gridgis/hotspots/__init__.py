@@ -1,7 +1,9 @@
 """Where, when and how surely incidents concentrate: hot spots on a lattice and on any polygons."""
 
+from gridgis.hotspots.auto import Choice, choose_band, choose_bandwidth, choose_cell
 from gridgis.hotspots.band import Band, neighbour_count, window_sum
 from gridgis.hotspots.cells import CellSet, cells_around, cells_within, count
+from gridgis.hotspots.compare import Comparison, compare, kappa, similarity_map
 from gridgis.hotspots.cube import PERIODS, Cube, CubeReport, cube
 from gridgis.hotspots.emerging import EmergingResult, emerging
 from gridgis.hotspots.gi import LatticeResult, gi, gi_polygons, gi_star
@@ -10,7 +12,9 @@ from gridgis.hotspots.moran import QUADRANTS, Moran, MoranResult, moran, moran_p
 from gridgis.hotspots.neighbours import Neighbours, nearest, touching, within_distance
 from gridgis.hotspots.patterns import PATTERNS, Pattern
 from gridgis.hotspots.points import Points, PointsReport, inside, read_points
+from gridgis.hotspots.rates import Rates, rates
 from gridgis.hotspots.risk import relative_risk
+from gridgis.hotspots.score import Caught, Score, score
 from gridgis.hotspots.significance import CLASSES, Step, classify, false_discovery, two_sided_p
 from gridgis.hotspots.trend import Trend, mann_kendall, sen_slope
 from gridgis.hotspots.when import When, month_name, weekday_name, when
@@ -21,7 +25,10 @@ __all__ = [
     "PERIODS",
     "QUADRANTS",
     "Band",
+    "Caught",
     "CellSet",
+    "Choice",
+    "Comparison",
     "Cube",
     "CubeReport",
     "EmergingResult",
@@ -32,13 +39,19 @@ __all__ = [
     "Pattern",
     "Points",
     "PointsReport",
+    "Rates",
+    "Score",
     "Step",
     "Trend",
     "When",
     "adaptive_density",
     "cells_around",
     "cells_within",
+    "choose_band",
+    "choose_bandwidth",
+    "choose_cell",
     "classify",
+    "compare",
     "count",
     "cube",
     "density",
@@ -48,15 +61,19 @@ __all__ = [
     "gi_polygons",
     "gi_star",
     "inside",
+    "kappa",
     "mann_kendall",
     "month_name",
     "moran",
     "moran_polygons",
     "nearest",
     "neighbour_count",
+    "rates",
     "read_points",
     "relative_risk",
+    "score",
     "sen_slope",
+    "similarity_map",
     "touching",
     "two_sided_p",
     "weekday_name",

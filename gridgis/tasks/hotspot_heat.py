@@ -13,7 +13,7 @@ from gridgis.errors import DataError
 from gridgis.files.rasters_out import write_raster
 from gridgis.hotspots.auto import Choice, Kernel, choose_bandwidth, choose_cell, given
 from gridgis.hotspots.kernel_density import adaptive_density, density
-from gridgis.hotspots.relative_risk import relative_risk
+from gridgis.hotspots.risk import relative_risk
 from gridgis.progress import Progress, silent
 from gridgis.tasks.hotspot_bases import Base, population_points
 from gridgis.tasks.hotspot_points import Incidents

@@ -20,6 +20,7 @@ from gridgis.crs import crs_name
 from gridgis.errors import CrsError, DataError
 from gridgis.files import read_any
 from gridgis.files.live import is_workspace
+from gridgis.hotspots.auto import Choice
 from gridgis.hotspots.cells import CellSet, count
 from gridgis.hotspots.compare import Comparison, compare, similarity_map
 from gridgis.hotspots.score import SHARES, Score, score
@@ -49,13 +50,16 @@ class HotSpotMap:
     source: str
     report: GiReport | None = None
     """How it was made; None: read from a file."""
+    synthetic: bool = False
+    """Whether the data is marked as synthetic."""
 
     @classmethod
     def of(cls, report: GiReport) -> HotSpotMap:
         """The map of a report."""
         found = report.result
         classes = found.klass.astype(np.int64)
-        return cls(report.laid.cells, classes, found.z, report.laid.counts, report.laid.incidents.source, report)
+        read = report.laid.incidents
+        return cls(report.laid.cells, classes, found.z, report.laid.counts, read.source, report, read.synthetic)
 
     def to_json(self) -> dict[str, Any]:
         """What it is made of: points and what was left out, where it was made here."""
@@ -77,6 +81,11 @@ class CompareReport:
     similarity: Floats
     """With the surroundings: see `hotspots.similarity_map`; shape (rows, columns)."""
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether either map is of synthetic data."""
+        return self.before.synthetic or self.after.synthetic
+
     def frame(self) -> gpd.GeoDataFrame:
         """The layer `hotspots`: cells both maps have, `before, after, change, similarity, similarity_nearby` and both counts."""
         places = self.comparison.places
@@ -93,7 +102,8 @@ class CompareReport:
         """Every figure, for `--json`."""
         told = self.comparison.to_json()
         return {
-            "method": "compare", "before": self.before.to_json(), "after": self.after.to_json(), "cells": told.pop("places"),
+            "method": "compare", "synthetic": self.synthetic, "before": self.before.to_json(), "after": self.after.to_json(),
+            "cells": told.pop("places"),
             **{name: told["changes"][name] for name in ("appeared", "vanished", "stayed")}, **told,
             "similarity_nearby": float(np.nanmean(self.similarity)), "cell_m": self.cells.lattice.cell_m,
             "crs": crs_name(self.cells.lattice.crs), "reasons": _reasons(self.before, self.after),
@@ -107,8 +117,12 @@ class CompareReport:
                  kappa=number(told["kappa_quadratic"], digits=2))  # fmt: skip
 
     def explanation(self, lang: Lang) -> tuple[str, ...]:
-        """What the figures mean."""
-        return (t("hotspot_tasks.kappa_means", lang), t("hotspot_tasks.similarity_means", lang))
+        """Why the parameters are what they are, and what the figures mean."""
+        return (
+            *_words(lang, self.before, self.after),
+            t("hotspot_tasks.kappa_means", lang),
+            t("hotspot_tasks.similarity_means", lang),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +137,8 @@ class ScoreReport:
     outside: int
     """Later incidents outside every cell of the map: no map of these cells could have foreseen them."""
     score: Score
+    synthetic: bool = False
+    """Whether the map or the incidents are synthetic."""
 
     def frame(self) -> gpd.GeoDataFrame:
         """The layer `hotspots`: the map's cells, `count` (later), `gi_z, class` (earlier), `rank` by z from 1."""
@@ -140,7 +156,8 @@ class ScoreReport:
     def to_json(self) -> dict[str, Any]:
         """Every figure, for `--json`."""
         return {
-            "method": "score", "train": self.train.to_json(), "test": {"source": self.test, "points_outside": self.outside},
+            "method": "score", "synthetic": self.synthetic, "train": self.train.to_json(),
+            "test": {"source": self.test, "points_outside": self.outside},
             **self.score.to_json(), "cell_m": self.train.cells.lattice.cell_m, "crs": crs_name(self.train.cells.lattice.crs),
             "reasons": _reasons(self.train),
         }  # fmt: skip
@@ -153,8 +170,8 @@ class ScoreReport:
                  pei=number(row.pei, digits=2), incidents=number(self.score.incidents))  # fmt: skip
 
     def explanation(self, lang: Lang) -> tuple[str, ...]:
-        """What the figures mean."""
-        return (t("hotspot_tasks.pai_means", lang), t("hotspot_tasks.pei_means", lang))
+        """Why the parameters are what they are, and what the figures mean."""
+        return (*_words(lang, self.train), t("hotspot_tasks.pai_means", lang), t("hotspot_tasks.pei_means", lang))
 
 
 def compare_maps(before: HotSpotMap, after: HotSpotMap) -> CompareReport:
@@ -201,7 +218,7 @@ def score_map(train: HotSpotMap, test: Incidents | HotSpotMap, *, shares: Sequen
         row, column = train.cells.lattice.cell_at(points.x, points.y)
         outside, name = int((~((row >= 0) & mask[row, column])).sum()), test.source
     found = score(train.z[mask], later[mask], shares=shares, hot=train.klass[mask] > 0)
-    return ScoreReport(train, later, name, outside, found)
+    return ScoreReport(train, later, name, outside, found, train.synthetic or test.synthetic)
 
 
 def is_map_file(file: str | Path) -> bool:
@@ -253,13 +270,22 @@ def read_map(file: str | Path) -> HotSpotMap:
     klass[row, column] = frame["class"].fillna(0).to_numpy(dtype=np.int64)
     z[row, column] = frame["gi_z"].to_numpy(dtype=np.float64)
     counts[row, column] = frame["count"].fillna(0).to_numpy(dtype=np.float64)
-    return HotSpotMap(CellSet(lattice, mask), klass, z, counts, path.name)
+    synthetic = "synthetic" in frame.columns and bool(frame["synthetic"].astype(bool).any())
+    return HotSpotMap(CellSet(lattice, mask), klass, z, counts, path.name, synthetic=synthetic)
+
+
+def _choices(*maps: HotSpotMap) -> tuple[Choice, ...]:
+    """Why the parameters are what they are, of the first map that was made here."""
+    report = next((one.report for one in maps if one.report is not None), None)
+    return () if report is None else report.reasons
 
 
 def _reasons(*maps: HotSpotMap) -> list[dict[str, Any]]:
-    """Why the parameters are what they are, of the first map that was made here."""
-    report = next((one.report for one in maps if one.report is not None), None)
-    return [] if report is None else [choice.to_json() for choice in report.reasons]
+    return [choice.to_json() for choice in _choices(*maps)]
+
+
+def _words(lang: Lang, *maps: HotSpotMap) -> tuple[str, ...]:
+    return tuple(choice.message(lang) for choice in _choices(*maps))
 
 
 def _layer(path: Path) -> str | None:

@@ -81,12 +81,12 @@ def write_result(report: Report, file: str | Path, *, progress: Progress = silen
     elif isinstance(report, WhenReport):
         _table(path, report.frame(), report.incidents.synthetic)
     elif isinstance(report, ScoreReport) and suffix in {".csv", ".xlsx"}:
-        _table(path, report.score.curve, synthetic=False)
+        _table(path, report.score.curve, report.synthetic)
     elif suffix == ".tif" and isinstance(report, (GiReport, MoranReport, EmergingReport)):
         _raster(path, report, progress)
     else:
         progress("hotspot_tasks.stage_write", 0, 1)
-        synthetic = False if isinstance(report, (CompareReport, ScoreReport)) else report.laid.incidents.synthetic
+        synthetic = report.synthetic if isinstance(report, (CompareReport, ScoreReport)) else report.laid.incidents.synthetic
         write_frame(path, report.frame(), layer=LAYER, synthetic=synthetic)
         progress("hotspot_tasks.stage_write", 1, 1)
     return path
