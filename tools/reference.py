@@ -47,9 +47,9 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
         "stop": ": ",
         "patterns": "Patterns of emerging hot spots",
         "patterns_intro": "`gridgis hotspots emerging` gives each cell the first pattern of this table that fits its periods, "
-        "or `none`. A period is hot or cold where its Gi* is significant; the trend is the Mann-Kendall test over the Gi* of each "
-        "period alone. The definitions follow those of Esri's Emerging Hot Spot Analysis; where its text leaves a choice, the "
-        "columns say how it was made. Hot patterns count hot periods, cold patterns cold ones; – means that it does not matter. "
+        "or `none`. A period is hot or cold where its Gi* is significant; the trend is the Mann-Kendall test over the Gi* of "
+        "each period alone. The definitions follow those of Esri's Emerging Hot Spot Analysis; where its text leaves a choice, "
+        "the columns say how it was made. Hot patterns count hot periods, cold patterns cold ones; – means that it does not matter. "
         "Final run: how many periods without a break are hot (cold) up to the final one.",
         "pattern_columns": "pattern | name | meaning | in the final period | final run | before that run | in at least 90 % "
         "| ever the opposite | trend",
@@ -81,8 +81,9 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
         "geometry": "图形",
         "stop": "：",
         "patterns": "新兴热点的模式",
-        "patterns_intro": "`gridgis hotspots emerging` 为每个格子取本表中第一个符合的模式；都不符合时为 `none`。Gi* 显著的时期为热（冷）期；"
-        "趋势由各期单独的 Gi* 经 Mann-Kendall 检验得出。定义依据 Esri 新兴时空热点分析的公开说明，原文留有余地之处以各列为准。"
+        "patterns_intro": "`gridgis hotspots emerging` 为每个格子取本表中第一个符合的模式；都不符合时为 `none`。"
+        "Gi* 显著的时期为热（冷）期；趋势由各期单独的 Gi* 经 Mann-Kendall 检验得出。"
+        "定义依据 Esri 新兴时空热点分析的公开说明，原文留有余地之处以各列为准。"
         "热点模式数热期，冷点模式数冷期；– 表示不作要求。末段：截至最后一期连续为热（冷）的期数。",
         "pattern_columns": "模式 | 名称 | 含义 | 最后一期 | 末段 | 末段之前 | 不少于 90 % | 曾为相反 | 趋势",
         "yes": "是",
