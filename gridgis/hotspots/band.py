@@ -125,7 +125,7 @@ def window(
     """
     from gridgis.hotspots import kernels
 
-    checked = field(values, mask)
+    checked, mask = field(values, mask), own(mask)
     sums, cells = np.empty(mask.shape), np.empty(mask.shape, np.int32)
     halves = band.halves
 
@@ -145,7 +145,16 @@ def field(values: NDArray[Any], mask: Mask) -> NDArray[Any]:
     if values.shape != mask.shape:
         raise DataError("hotspots.shape", found=_shape(values.shape), wanted=_shape(mask.shape))
     kept = values.dtype in (np.float32, np.float64)
-    return np.ascontiguousarray(values if kept else values.astype(np.float64))
+    return own(values if kept else values.astype(np.float64))
+
+
+def own(values: NDArray[Any]) -> NDArray[Any]:
+    """The array in one piece and open to writing, a copy if need be: for any other kind numba would compile its loops anew.
+
+    >>> own(np.broadcast_to(1.0, (2, 2))).flags.writeable
+    True
+    """
+    return np.require(values, requirements=["C", "W"])
 
 
 def processors() -> int:

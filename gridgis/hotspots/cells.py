@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gridgis.crs import require_metric
 from gridgis.errors import DataError
+from gridgis.hotspots.band import own
 from gridgis.lattice import Lattice
 
 Floats = NDArray[np.float64]
@@ -152,8 +153,8 @@ def count(cells: CellSet, x: ArrayLike, y: ArrayLike, *, weights: ArrayLike | No
     """
     from gridgis.hotspots import kernels
 
-    px, py = (np.ascontiguousarray(values, dtype=np.float64) for values in (x, y))
-    w = np.empty(0) if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
+    px, py = (own(np.asarray(values, dtype=np.float64)) for values in (x, y))
+    w = np.empty(0) if weights is None else own(np.asarray(weights, dtype=np.float64))
     if px.shape != py.shape or px.ndim != 1 or (weights is not None and w.shape != px.shape):
         raise DataError("hotspots.lengths", x=len(px), y=len(py), weights=len(w))
     counts = np.zeros(cells.lattice.shape)

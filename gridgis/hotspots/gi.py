@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gridgis.crs import require_metric
 from gridgis.errors import DataError
-from gridgis.hotspots.band import Band, field, in_blocks, window
+from gridgis.hotspots.band import Band, field, in_blocks, own, window
 from gridgis.hotspots.cells import CellSet
 from gridgis.hotspots.neighbours import Neighbours, aligned, within_distance
 from gridgis.hotspots.permutation import conditional_p, expected_sums
@@ -119,9 +119,9 @@ def gi(
     if permutations:
         shift = float(np.rint(values[mask].mean())) if mask.any() else 0.0  # large values would cost their sums digits
         sums, number = window(values, mask, band, shift=shift, progress=progress)
-        own, sizes = values[mask].astype(np.float64) - shift, number[mask].astype(np.int64) - 1
+        x, sizes = values[mask].astype(np.float64) - shift, number[mask].astype(np.int64) - 1
         p, side = np.full(mask.shape, np.nan), z.copy()
-        p[mask], side[mask] = _permuted(z[mask], own, sums[mask] - own, sizes, permutations, rng, progress)
+        p[mask], side[mask] = _permuted(z[mask], x, sums[mask] - x, sizes, permutations, rng, progress)
     else:
         p = two_sided_p(z)
     q = false_discovery(p)
@@ -152,7 +152,7 @@ def gi_star(
     """
     from gridgis.hotspots import kernels
 
-    checked = field(values, mask)
+    checked, mask = field(values, mask), own(mask)
     z = np.empty(mask.shape) if out is None else out
     if z.shape != mask.shape or z.dtype not in (np.float32, np.float64):
         raise DataError("hotspots.shape", found=f"{z.shape} {z.dtype}", wanted=f"{mask.shape} float64")

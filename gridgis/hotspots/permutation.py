@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridgis.errors import DataError
-from gridgis.hotspots.band import processors
+from gridgis.hotspots.band import own, processors
 from gridgis.progress import Progress, silent
 
 Floats = NDArray[np.float64]
@@ -83,7 +83,7 @@ def conditional_p(
         raise DataError("hotspots.permutations", number=permutations)
     if not n == len(sums) == len(sizes):
         raise DataError("hotspots.shape", found=f"{len(sums)}, {len(sizes)}", wanted=n)
-    chance = rng if rng is not None else np.random.default_rng(0)
+    chance, sizes = rng if rng is not None else np.random.default_rng(0), own(np.asarray(sizes, dtype=np.int64))
     if n < 2 or values.std() <= _SAME * abs(values.mean()):
         return np.ones(n)  # every draw is like every other
     shift = float(np.rint(values.mean()))

@@ -186,3 +186,31 @@ def test_cells_and_frame_go_back_and_forth() -> None:
     assert frame.area.tolist() == [10_000.0] * 3
     with pytest.raises(DataError, match="2 × 2"):
         CellSet(cells.lattice, np.ones((2, 3), bool))
+
+
+def test_arrays_that_may_not_be_written_or_lie_in_pieces_are_taken() -> None:
+    """pandas hands out read-only arrays; a cut-out of a larger array is in pieces."""
+    values, mask = np.arange(80.0).reshape(8, 10), np.ones((8, 10), bool)
+    locked = values.copy()
+    locked.flags.writeable = False
+    band = Band(100, 150.0)
+    expected = window_sum(values[::2, ::2].copy(), mask[::2, ::2].copy(), band)
+    np.testing.assert_array_equal(window_sum(values[::2, ::2], mask[::2, ::2], band), expected)
+    np.testing.assert_array_equal(window_sum(locked, mask, band), window_sum(values, mask, band))
+    assert count(cell_set((1, 1)), np.broadcast_to(5.0, (3,)), np.broadcast_to(5.0, (3,))).tolist() == [[3.0]]
+
+
+def test_loops_are_compiled_anew_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    from gridgis.hotspots import kernels
+
+    compile_as_it_is = numba.njit
+
+    def without_folder(*, cache: bool = False, **options: Any) -> Any:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")  # what numba says
+        return compile_as_it_is(**options)
+
+    monkeypatch.setattr(numba, "njit", without_folder)
+    assert kernels.compiled(lambda a: a + 1)(41) == 42
