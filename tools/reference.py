@@ -49,8 +49,8 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
         "patterns_intro": "`gridgis hotspots emerging` gives each cell the first pattern of this table that fits its periods, "
         "or `none`. A period is hot or cold where its Gi* is significant; the trend is the Mann-Kendall test over the Gi* of "
         "each period alone. The definitions follow those of Esri's Emerging Hot Spot Analysis; where its text leaves a choice, "
-        "the columns say how it was made. Hot patterns count hot periods, cold patterns cold ones; – means that it does not matter. "
-        "Final run: how many periods without a break are hot (cold) up to the final one.",
+        "the columns say how it was made. Hot patterns count hot periods, cold patterns cold ones; – means that it does not "
+        "matter. Final run: how many periods without a break are hot (cold) up to the final one.",
         "pattern_columns": "pattern | name | meaning | in the final period | final run | before that run | in at least 90 % "
         "| ever the opposite | trend",
         "yes": "yes",
