@@ -27,6 +27,7 @@ NAV: Final = {
     "docs/hotspots.md": "Hot spots",
     "docs/qgis-postgis.md": "QGIS and PostGIS",
     "docs/offline.md": "Go offline",
+    "docs/maps.md": "Maps",
     "docs/figures.md": "How each figure is made",
     "docs/reference/commands.md": "Commands",
     "docs/reference/columns.md": "Layers and columns",
