@@ -77,6 +77,7 @@ class EmergingReport:
             "first_period": labels[0],
             "last_period": labels[-1],
             "incomplete_periods": list(self.cube.report.incomplete),
+            "stray": self.cube.report.stray,
             "doubtful_times": self.cube.report.doubtful_times,
             "patterns": found,
             "hot": sum(count for key, count in found.items() if signs[key] > 0),
@@ -104,6 +105,8 @@ class EmergingReport:
         said += [t(key, lang, **values) for key, values in self.result.notes]
         if self.cube.report.incomplete:
             said.append(t("hotspot_tasks.incomplete", lang, labels=", ".join(self.cube.report.incomplete)))
+        if self.cube.report.stray:
+            said.append(t("when.stray", lang, stray=number(self.cube.report.stray)))
         return (*said, *rates_words(self.rates, self.base, lang))
 
 
