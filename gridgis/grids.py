@@ -195,7 +195,7 @@ def _checked(areas: gpd.GeoDataFrame, cell_m: int) -> gpd.GeoDataFrame:
 
 
 def _called(areas: gpd.GeoDataFrame, at: int) -> str:
-    code = str(areas.index[at])
+    code = str(areas.index[at]) or str(at + 1)  # a single area may have no code
     name = areas["name"].iloc[at] if "name" in areas else None
     return f"{name} ({code})" if isinstance(name, str) and name else code
 

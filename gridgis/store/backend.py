@@ -53,6 +53,15 @@ class Rows:
         return len(next(iter(self.columns.values())))
 
 
+class UnreadableGeometry(ValueError):
+    """A stored value that is no geometry of its store: another program wrote it."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
+        """Position among the values read."""
+
+
 class Backend(ABC):
     """One open store: hands out connections and speaks its dialect."""
 
@@ -90,7 +99,7 @@ class Backend(ABC):
 
     @abstractmethod
     def decode_geometry(self, values: Sequence[Any]) -> npt.NDArray[Any]:
-        """Stored geometry as shapes."""
+        """Stored geometry as shapes; `UnreadableGeometry` if a value is none."""
 
     def geometry_column(self, table: sa.Table) -> sa.ColumnElement[Any]:
         """The expression by which geometry is selected."""

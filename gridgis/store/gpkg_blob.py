@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from gridgis.store.backend import UnreadableGeometry
+
 _HEADER: Final = np.dtype([("magic", "S2"), ("version", "u1"), ("flags", "u1"), ("srs", "<i4"), ("box", "<f8", 4)])
 _FLAGS_BOX: Final = 0b00000011  # little-endian header, envelope minx maxx miny maxy
 _EMPTY_BIT: Final = 0b00010000
@@ -28,6 +30,9 @@ _WRAP: Final[dict[int, bytes]] = {
     _POLYGON: b"\x01\x06\x00\x00\x00\x01\x00\x00\x00",
 }
 _WRAPPED: Final = frozenset(_WRAP.values())
+
+_MAGIC: Final = b"GP"
+_SHORTEST: Final = 8
 
 Boxes = npt.NDArray[np.float64]
 
@@ -60,6 +65,8 @@ def to_blobs(geometries: npt.NDArray[Any], *, srs_id: int, multi: bool) -> tuple
 def from_blobs(blobs: Sequence[bytes | None]) -> npt.NDArray[Any]:
     """The geometries of blobs, whoever wrote them; collections of one part come back as that part.
 
+    Raises `UnreadableGeometry` if one is no GeoPackage geometry.
+
     >>> blobs, _ = to_blobs(np.array([shapely.box(0, 0, 1, 1), None]), srs_id=0, multi=True)
     >>> [shape if shape is None else shape.geom_type for shape in from_blobs(blobs)]
     ['Polygon', None]
@@ -68,11 +75,17 @@ def from_blobs(blobs: Sequence[bytes | None]) -> npt.NDArray[Any]:
     for row, blob in enumerate(blobs):
         if blob is None:
             continue
+        if not isinstance(blob, bytes) or blob[:2] != _MAGIC or len(blob) < _SHORTEST:
+            raise UnreadableGeometry(row)
         start = _HEADER_LENGTH[blob[3]]
         if blob[start : start + 9] in _WRAPPED:
             start += 9
         bodies[row] = blob[start:]
-    return np.asarray(shapely.from_wkb(bodies), dtype=object)
+    shapes = np.asarray(shapely.from_wkb(bodies, on_invalid="ignore"), dtype=object)
+    lost = np.flatnonzero(shapely.is_missing(shapes))
+    if len(lost) and (broken := [int(row) for row in lost if blobs[row] is not None]):
+        raise UnreadableGeometry(broken[0])
+    return shapes
 
 
 def is_empty(blob: bytes) -> bool:

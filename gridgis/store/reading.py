@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from gridgis.errors import DataError, WorkspaceError
 from gridgis.layers import LAYERS, Kind, Layer
 from gridgis.store import migrations
-from gridgis.store.backend import Backend, Bounds, WorkspaceInfo
+from gridgis.store.backend import Backend, Bounds, UnreadableGeometry, WorkspaceInfo
 from gridgis.store.schema import LATEST, PAST, WORKSPACE
 from gridgis.store.values import column_series
 
@@ -125,12 +125,22 @@ def pieces(backend: Backend, connection: sa.Connection, state: State, query: Que
         statement = sa.select(*selected).where(*conditions(backend, state, query, table)).order_by(table.c.fid)
         for rows in backend.stream(connection, statement):
             values: list[Sequence[Any]] = list(zip(*rows, strict=True))
-            shapes = backend.decode_geometry(values[-1]) if query.geometry else np.empty(0, dtype=object)
+            shapes = _shapes(backend, query, names, values) if query.geometry else np.empty(0, dtype=object)
             if query.bbox is not None:
                 keep = _meets(shapes, query.bbox)
                 shapes, values = shapes[keep], [list(compress(part, keep.tolist())) for part in values]
             columns = {name: backend.decode(kinds[name], part) for name, part in zip(names, values, strict=False)}
             yield Piece(columns, shapes, values[len(names)])
+
+
+def _shapes(
+    backend: Backend, query: Query, names: Sequence[str], values: Sequence[Sequence[Any]]
+) -> npt.NDArray[Any]:  # fmt: skip
+    try:
+        return backend.decode_geometry(values[-1])
+    except UnreadableGeometry as error:
+        row = values[names.index(query.layer.key)][error.at]
+        raise WorkspaceError("store.bad_geometry", place=backend.label, layer=query.layer.name, key=row) from error
 
 
 def conditions(backend: Backend, state: State, query: Query, table: sa.Table) -> list[sa.ColumnElement[bool]]:

@@ -16,6 +16,7 @@ import shapely
 
 import gridgis
 from gridgis import toy
+from gridgis.errors import WorkspaceError
 from gridgis.layers import LAYERS
 from gridgis.store import geopackage, gpkg_schema
 from gridgis.store.schema import LATEST, PAST
@@ -242,3 +243,22 @@ def test_an_upsert_of_everything_equals_a_replace(tmp_path: Path) -> None:
 def test_every_layer_of_the_table_has_its_table() -> None:
     assert set(LATEST) == set(LAYERS)
     assert set(PAST) == {name for name, layer in LAYERS.items() if layer.history}
+
+
+@pytest.mark.parametrize(
+    "written", [b"", b"GP", b"no geometry at all", "POINT (1 2)", b"GP\x00\x03" + bytes(36) + b"\x01l\x00\x00\x00"]
+)
+def test_geometry_that_another_program_broke_is_told_with_its_row(closed: Path, written: object) -> None:
+    connection = sqlite3.connect(closed)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'grids'").fetchall():
+        connection.execute(f'DROP TRIGGER "{name}"')
+    key = str(toy.grids().index[1])
+    connection.execute("UPDATE grids SET geom = ? WHERE code = ?", (written, key))
+    connection.commit()
+    connection.close()
+    with gridgis.open_workspace(str(closed)) as workspace:
+        assert len(workspace.read("areas")) == len(toy.areas())
+        with pytest.raises(WorkspaceError) as told:
+            workspace.read("grids")
+    assert told.value.key == "store.bad_geometry"
+    assert told.value.values["key"] == key

@@ -212,3 +212,10 @@ def test_haidian_from_file_to_file(tmp_path: Path) -> None:
     assert 100 <= len(within) <= 250
     with pytest.raises(DataError, match="苏家坨镇"):
         grid_file(shared("beijing_subdistricts/haidian-all.geojson"), tmp_path / "h.gpkg")
+
+
+def test_an_area_without_code_or_name_is_called_by_its_row(tmp_path: Path) -> None:
+    bow = shapely.Polygon([(500_000, 3_366_000), (500_200, 3_366_200), (500_200, 3_366_000), (500_000, 3_366_200)])
+    with pytest.raises(DataError) as told:
+        grid_file(write(tmp_path / "bow.gpkg", [bow]), tmp_path / "out.gpkg")
+    assert "The boundary of 1 crosses itself" in str(told.value)
