@@ -31,6 +31,8 @@ PERIODS: Final[Mapping[str, tuple[str, str, str]]] = {
 MOST_BINS: Final = 400_000_000
 # an edge of a period counts as unobserved if chance leaves so long a gap in less than one case of a thousand
 _GAPS: Final = -math.log(0.001)
+# and if it is more than this share of the period: a day does not make a month
+_SHARE: Final = 0.05
 # a period at an end is thin with less than this share of the usual number, where that is at least `_REGULAR`
 _THIN: Final = 0.1
 _REGULAR: Final = 10
@@ -243,9 +245,10 @@ def _span(
     wall = [(given or found).tz_localize(None) for given, found in ((start, first), (end, covered))]
     edges = localize(_edges(wall[0], wall[1], name, forwards=since is not None), named_zone(zone))
     quiet = _GAPS * (last - first) / max(len(times) - 1, 1)
+    before, after = first - edges[0], edges[-1] - covered
     missing = (
-        bool(start > edges[0]) if start is not None else bool(first - edges[0] > quiet),
-        bool(end < edges[-1]) if end is not None else bool(edges[-1] - covered > quiet),
+        bool(start > edges[0]) if start is not None else before > max(quiet, _SHARE * (edges[1] - edges[0])),
+        bool(end < edges[-1]) if end is not None else after > max(quiet, _SHARE * (edges[-1] - edges[-2])),
     )
     return edges, missing
 

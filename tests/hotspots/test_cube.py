@@ -93,6 +93,12 @@ def test_a_gap_at_the_edge_that_chance_would_leave_is_no_sign_of_a_half_period()
     assert made(times).labels == ("2024-01", "2024-02")
 
 
+def test_a_day_does_not_make_a_month() -> None:
+    times = pd.date_range("2024-01-02 12:00", "2024-03-30 12:00", freq="h")
+    assert made(times).labels == ("2024-01", "2024-02", "2024-03")
+    assert made(times[times < "2024-03-29"]).report.incomplete == ("2024-03",)
+
+
 def test_what_was_asked_for_decides_what_is_whole() -> None:
     times = pd.date_range("2024-01-20", "2024-04-10", freq="6h")
     found = made(times, since=dt.date(2024, 1, 1), until=dt.date(2024, 4, 1))
