@@ -59,11 +59,14 @@ def false_discovery(p: NDArray[Any]) -> Floats:
     [0.03, 0.04, 0.04, nan]
     """
     flat = np.asarray(p, dtype=np.float64).ravel()
-    there = np.flatnonzero(~np.isnan(flat))
-    order = there[np.argsort(flat[there], kind="stable")]
-    scaled = flat[order] * (len(order) / np.arange(1, len(order) + 1))
+    order = np.argsort(flat)  # NaN comes last
+    tests = len(flat) - int(np.count_nonzero(np.isnan(flat)))
+    scaled = flat[order[:tests]]
+    scaled *= tests / np.arange(1.0, tests + 1)
+    backwards = scaled[::-1]
+    np.minimum(np.minimum.accumulate(backwards), 1.0, out=backwards)
     q = np.full(flat.shape, np.nan)
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    q[order[:tests]] = scaled
     return q.reshape(np.shape(p))
 
 
@@ -73,8 +76,7 @@ def classify(z: NDArray[Any], sure: NDArray[Any]) -> Classes:
     >>> classify(np.array([3.5, -2.0, 0.1, np.nan]), np.array([0.005, 0.07, 0.9, np.nan])).tolist()
     [3, -1, 0, 0]
     """
-    level = np.zeros(np.shape(z), dtype=np.int8)
-    for step in sorted(CLASSES, key=lambda one: one.value):
-        if step.kind == "hot":
-            level[np.asarray(sure) < step.below] = step.value
-    return np.where(np.asarray(z) < 0, -level, np.where(np.asarray(z) > 0, level, 0)).astype(np.int8)
+    q, side = np.asarray(sure), np.asarray(z)
+    # the limits lie within each other: a cell's step is how many of them it is below
+    level = sum(((q < step.below).view(np.int8) for step in CLASSES if step.kind == "hot"), np.zeros(q.shape, dtype=np.int8))
+    return np.asarray(level * ((side > 0).view(np.int8) - (side < 0).view(np.int8)), dtype=np.int8)
