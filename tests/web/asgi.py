@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -40,7 +41,9 @@ class Client:
         self.app = app
 
     def get(self, address: str, *, headers: Mapping[str, str] | None = None) -> Answer:
-        return asyncio.run(self._get(address, {**HEADERS, **(headers or {})}))
+        # in a thread of its own: a browser test in the same process keeps a loop running in this one
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, self._get(address, {**HEADERS, **(headers or {})})).result()
 
     async def _get(self, address: str, headers: Mapping[str, str]) -> Answer:
         parts = urlsplit(address)
