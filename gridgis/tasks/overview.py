@@ -18,6 +18,7 @@ from gridgis.operation import in_operation, opening_dates, opening_days, planned
 from gridgis.progress import Progress, silent
 from gridgis.tasks import covering
 from gridgis.tasks.coverage_report import CoverageNote
+from gridgis.tasks.survey import Survey
 from gridgis.zones import By
 
 if TYPE_CHECKING:
@@ -94,8 +95,9 @@ def overview(
         If there is no area.
     """
     date = covering.report_date(ws, as_of=as_of)
-    reports = {by: report for by in _BREAKDOWNS if (report := _report(ws, by, date, progress)) is not None}
-    whole = reports.get("area") or covering.coverage(ws, as_of=date, progress=progress)
+    survey = Survey.read(ws, date, progress=progress)
+    reports = {by: report for by in _BREAKDOWNS if (report := _report(survey, by)) is not None}
+    whole = reports.get("area") or survey.coverage()
     grids, stations = ws.read("grids", as_of=date), ws.read("stations", as_of=date)
     tables: dict[str, pd.DataFrame] = {by: _table(by, report, stations) for by, report in reports.items()}
     running = in_operation(grids, stations, as_of=date).to_numpy(dtype=bool)
@@ -105,7 +107,7 @@ def overview(
         "villages": whole.frame(),
         "grids_open": _placed(named[running]),
         "grids_planned": _placed(named[waiting]),
-        "blind_spots": covering.blind_spots(ws, as_of=date, progress=progress),
+        "blind_spots": survey.blind_spots(),
         "natural_villages": _placed(ws.read("natural_villages")),
         "stations": _placed(stations.assign(open=station_open(stations, as_of=date))),
     }
@@ -159,9 +161,9 @@ def _round_step(about: float) -> float:
     return float(next(power * times for times in (1, 2, 5, 10) if power * times >= about * (1 - 1e-9)))
 
 
-def _report(ws: Workspace, by: By, date: dt.date, progress: Progress) -> covering.CoverageReport | None:
+def _report(survey: Survey, by: By) -> covering.CoverageReport | None:
     try:
-        return covering.coverage(ws, by=by, as_of=date, progress=progress)
+        return survey.coverage(by)
     except DataError as error:
         if error.key == "coverage.no_zone":
             return None
