@@ -110,6 +110,7 @@ class GgMap {
     if (key === this.panelKey) return;
     this.panelKey = key;
     panel.hidden = !this.data.layers.length;
+    this.folded ??= window.innerWidth < 900;                         // on a tablet the legend would hide a third of the map
     const box = ggNode('details', { open: !this.folded });
     box.ontoggle = () => { this.folded = !box.open; };
     box.append(ggNode('summary', {}, text.legend));
