@@ -33,9 +33,10 @@ def incidents(stamp: Stamp) -> Incidents:
     return hotspot_incidents.read_incidents(shared.workspace())
 
 
-def zone() -> str:
+@st.cache_resource(show_spinner=False, max_entries=2)
+def zone(stamp: Stamp) -> str:
     """Where the workspace's hours are local."""
-    return hotspot_incidents.time_zone(shared.workspace())
+    return hotspot_incidents.time_zone(shared.workspace(), incidents(stamp))
 
 
 def hot_spots(stamp: Stamp, request: Request) -> HotSpots | None:

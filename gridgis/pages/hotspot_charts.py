@@ -68,10 +68,10 @@ def bars(
         parts.append(_bar(_LEFT + step * at + inner / 2, step - inner, count, most, (top, bottom), colour, tip))
     wide = max(len(one) for one in labels) * 7 + 12
     every = max(1, int(np.ceil(wide / step)))
-    parts += [
-        _text(_LEFT + step * (at + 0.5), bottom + 17, labels[at], "middle" if at else "start" if wide > step else "middle")
-        for at in range(0, len(labels), every)
-    ]
+    for at in range(0, len(labels), every):
+        x = _LEFT + step * (at + 0.5)
+        if x + wide / 2 - 6 <= _WIDTH:
+            parts.append(_text(x, bottom + 17, labels[at], "middle"))
     if earlier is not None:
         parts += _legend(names)
     return _svg("".join(parts), height, label)
@@ -82,7 +82,7 @@ def week(counts: NDArray[np.int64], *, days: Sequence[str], label: str, hour: st
 
     `days` are the names of the weekdays from Monday; `hour` is what stands behind the numbers of hours.
     """
-    left, top, right = _LEFT, 8.0, _WIDTH - 6.0
+    left, top, right = _LEFT, 8.0, _WIDTH - 10.0
     wide, high = (right - left) / 24, (height - 58.0) / 7
     most = int(counts.max())
     parts = []

@@ -16,6 +16,8 @@ from gridgis.hotspots.moran import QUADRANTS
 from gridgis.hotspots.patterns import PATTERNS
 from gridgis.hotspots.significance import CLASSES
 from gridgis.maps import Class, Field, LatticeValues, MapLayer, Style
+from gridgis.maps.image import world_box
+from gridgis.maps.spec import Bounds, degrees
 from gridgis.maps.style import BOUNDARY
 from gridgis.tasks.hotspot_views import CHANGES, Against, HotSpots
 from gridgis.text import Lang, t
@@ -23,19 +25,19 @@ from gridgis.text import Lang, t
 Floats = NDArray[np.float64]
 
 # blue to red over near white: told apart with any kind of colour blindness, and light in the middle
-_DIVERGING: Final = ("#2166AC", "#67A9CF", "#BFDCEB", "#EEF0F1", "#FBCDB5", "#EF8A62", "#B2182B")
+_DIVERGING: Final = ("#2166AC", "#67A9CF", "#BFDCEB", "#E1E5E8", "#FBCDB5", "#EF8A62", "#B2182B")
 _HEAT: Final = ("#FFF3C4", "#FEDB8A", "#FDB863", "#F58B45", "#DE5B2F", "#B2302C", "#74102A")
 _QUADRANTS: Final = (("HH", "#B2182B"), ("LL", "#2166AC"), ("HL", "#F4A582"), ("LH", "#92C5DE"))
 _CHANGE_COLOURS: Final = ("#8C6BB1", "#D55E00", "#1B9E9A")
-_NEUTRAL: Final = "#EEF0F1"
+_NEUTRAL: Final = "#E1E5E8"
 # hot patterns warm, cold ones cool; by the key before `_hot` and `_cold`
 _PATTERN_COLOURS: Final = {
     "new": ("#FF5A36", "#35C4E8"), "consecutive": ("#D7301F", "#1C9BD1"), "intensifying": ("#7F0000", "#08306B"),
     "persistent": ("#B2182B", "#2166AC"), "diminishing": ("#E08A79", "#7FA8D1"), "sporadic": ("#FDAE61", "#A6D5E8"),
     "oscillating": ("#F2D46B", "#B8DCCB"), "historical": ("#C7A58F", "#A9B8C6"),
 }  # fmt: skip
+_LEGEND: Final = 0.3
 _OPACITY: Final = 0.78
-_FAINT: Final = 0.02
 _TOP: Final = 99.8
 
 
@@ -71,6 +73,15 @@ def layers(drawn: Sequence[Drawn], spots: HotSpots, lang: Lang, *, under: Sequen
     if len(spots.territory):
         shown.append(MapLayer("borders", t("hotspage.layer_borders", lang), spots.territory, BOUNDARY, (), None))
     return shown
+
+
+def opening(spots: HotSpots) -> Bounds | None:
+    """West, south, east, north in degrees a map opens with: the cells, and beside them room for the legend."""
+    whole = degrees(world_box(LatticeValues(spots.cells.lattice, spots.counts)))
+    if whole is None:
+        return None
+    west, south, east, north = whole
+    return west, south, east + _LEGEND * (east - west), north
 
 
 def heat(spots: HotSpots, lang: Lang) -> Drawn:
@@ -114,9 +125,11 @@ def over_time(spots: HotSpots, found: EmergingResult, lang: Lang) -> Drawn:
     there = set(np.unique(codes[spots.cells.mask]).astype(int).tolist())
     order = sorted((pattern for pattern in PATTERNS if pattern.sign), key=lambda pattern: (-pattern.sign, pattern.code))
     classes = [
-        Class(pattern.name(lang), pattern_colour(pattern.key), float(pattern.code)) for pattern in order if pattern.code in there
+        Class(_capital(pattern.name(lang)), pattern_colour(pattern.key), float(pattern.code))
+        for pattern in order
+        if pattern.code in there
     ]
-    classes.append(Class(PATTERNS[0].name(lang), _NEUTRAL, 0.0))
+    classes.append(Class(_capital(PATTERNS[0].name(lang)), _NEUTRAL, 0.0))
     return _classes(spots, codes, tuple(classes), "pattern", t("hotspage.legend_emerging", lang), lang)
 
 
@@ -135,31 +148,34 @@ def pattern_colour(key: str) -> str:
     """Colour of a pattern by its key.
 
     >>> pattern_colour("new_hot"), pattern_colour("none")
-    ('#FF5A36', '#EEF0F1')
+    ('#FF5A36', '#E1E5E8')
     """
     kind, _, side = key.rpartition("_")
     return _PATTERN_COLOURS[kind][0 if side == "hot" else 1] if kind in _PATTERN_COLOURS else _NEUTRAL
 
 
 def steps(values: Floats, *, count: int = 7) -> list[float]:
-    """Rising round limits for a map of densities: the first is where the map begins to show something.
+    """Rising limits for a map of densities, each 1, 2 or 5 times a power of ten, up to near the densest.
 
-    Each limit is about twice the one before, as densities are skewed.
+    Each is about twice the one before, as densities are skewed; below the first the map shows nothing.
 
     >>> steps(np.array([0.0, 1.0, 50.0, 128.0]), count=4)
-    [13.0, 26.0, 51.0, 100.0]
+    [10.0, 20.0, 50.0, 100.0]
     """
     known = values[np.isfinite(values) & (values > 0)]
-    if not len(known):
-        return [1.0]
-    top = float(np.percentile(known, _TOP)) * 0.8
-    ratio = max(_FAINT, 0.5 ** (count - 1)) ** (1 / (count - 1))
-    return [float(f"{top * ratio ** (count - 1 - at):.2g}") for at in range(count)]
+    top = 0.85 * float(np.percentile(known, _TOP)) if len(known) else 1.0
+    power = int(np.floor(np.log10(top)))
+    rising = [times * 10.0**exponent for exponent in range(power - count, power + 1) for times in (1, 2, 5)]
+    return [float(f"{limit:.6g}") for limit in rising if limit <= top][-count:]
 
 
 def _classes(spots: HotSpots, values: Floats, classes: tuple[Class, ...], column: str, title: str, lang: Lang) -> Drawn:
     style = Style(opacity=_OPACITY, width=0, column=column, kind="values", classes=classes)
     return Drawn(LatticeValues(spots.cells.lattice, values), style, title, (Field(column, t("hotspage.popup_class", lang)),))
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _range(low: float, high: float) -> str:
@@ -168,5 +184,5 @@ def _range(low: float, high: float) -> str:
 
 def _short(value: float) -> str:
     """A rounded limit without needless decimals."""
-    digits = 0 if value >= 10 else 1 if value >= 1 else 2 if value >= 0.1 else 3
+    digits = 0 if value >= 1 else max(0, -int(np.floor(np.log10(value))))
     return text.number(value, digits=digits)

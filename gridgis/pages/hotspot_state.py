@@ -17,6 +17,8 @@ VIEWS: Final = ("density", "gi", "moran", "emerging", "change")
 EARLIER: Final[tuple[Earlier, ...]] = ("none", "previous", "year")
 PERMUTATIONS: Final = (0, 99, 999)
 _SAVED: Final = "hs_saved"
+_CHOSEN: Final = "hs_chosen"
+_PARAMETERS: Final = {"cell": "cell_m", "band": "band_m", "bw": "bandwidth_m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,22 @@ def keep(incidents: Incidents, zone: str) -> None:
     others = {name: value for name, value in st.query_params.to_dict().items() if name not in _WISHES}
     if {**others, **told} != st.query_params.to_dict():
         st.query_params.from_dict({**others, **told})
+
+
+def is_open() -> bool:
+    """Whether the page was drawn before and never left."""
+    return key("view") in st.session_state
+
+
+def remember(chosen: Mapping[str, int]) -> None:
+    """Keep what the rules chose last, by the parameter's name."""
+    st.session_state[_CHOSEN] = dict(chosen)
+
+
+def remembered(name: str) -> int | None:
+    """What the rule chose last for a field of the page, metres."""
+    value = st.session_state.get(_CHOSEN, {}).get(_PARAMETERS[name])
+    return None if value is None else int(value)
 
 
 def request() -> Request:

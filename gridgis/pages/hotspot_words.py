@@ -78,7 +78,7 @@ def figures(spots: HotSpots, before: Against | None, lang: Lang) -> str:
         f'<div class="s">{html.escape(note)}</div></div>'
         for name, value, note in pairs
     )
-    return f'<div class="gp-cards">{"".join(cards)}</div>'
+    return f'<div class="gp-cards gp-fit">{"".join(cards)}</div>'
 
 
 def spot_columns(lang: Lang, *, short: bool = False) -> list[Column]:
@@ -106,10 +106,6 @@ def spot_table(spots: HotSpots, lang: Lang, *, short: bool = False, most: int | 
 
 def explanation(spots: HotSpots, lang: Lang) -> str:
     """The parameters with their reasons, what was left out, and what z, p, q and the classes mean."""
-    reasons = [choice.message(lang) for choice in spots.choices.values()]
-    unit = t(f"hotspage.unit_{spots.unit}", lang)
-    chosen = "hotspage.why_period" if spots.unit_chosen else "hotspage.why_period_given"
-    reasons.append(t(chosen, lang, unit=unit, count=text.number(len(spots.periods))))
     left = [
         t(f"hotspage.left_{name}", lang, count=text.number(count)) for name, count in spots.chosen.left_out.items() if count
     ] or [t("hotspage.left_none", lang)]
@@ -123,8 +119,21 @@ def explanation(spots: HotSpots, lang: Lang) -> str:
         t("hotspage.means_density", lang, band=text.number(spots.choices["bandwidth_m"].value)),
         t("hotspage.means_spot", lang),
     ]
-    parts = [("hotspage.why_title", reasons), ("hotspage.left_title", left), ("hotspage.means_title", means)]
-    return "".join(f"<h4>{html.escape(t(title, lang))}</h4>{_list(lines)}" for title, lines in parts)
+    parts = [("hotspage.why_title", _reasons(spots, lang)), ("hotspage.left_title", left), ("hotspage.means_title", means)]
+    told = "".join(f"<h4>{html.escape(t(title, lang))}</h4>{_list(lines)}" for title, lines in parts)
+    return f'<div class="gp-terms">{told}</div>'
+
+
+def reasons(spots: HotSpots, lang: Lang) -> str:
+    """Why the parameters are what they are, as a list."""
+    return _list(_reasons(spots, lang))
+
+
+def _reasons(spots: HotSpots, lang: Lang) -> list[str]:
+    unit = t(f"hotspage.unit_{spots.unit}", lang)
+    chosen = "hotspage.why_period" if spots.unit_chosen else "hotspage.why_period_given"
+    told = [choice.message(lang) for choice in spots.choices.values()]
+    return [*told, t(chosen, lang, unit=unit, count=text.number(len(spots.periods)))]
 
 
 def pattern_table(lang: Lang) -> str:

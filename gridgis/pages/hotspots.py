@@ -8,6 +8,7 @@ import zoneinfo
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from gridgis.hotspots.emerging import FEWEST_PERIODS
 from gridgis.maps import MapLayer
@@ -21,7 +22,7 @@ from gridgis.tasks.hotspot_views import UNITS, Against, HotSpots
 from gridgis.text import Lang, t
 from gridgis.web.component import Selection, grid_map
 
-_MAP_HEIGHT: Final = 640
+_MAP_HEIGHT: Final = 690
 _FRAME_S: Final = 1.6
 _PLAYING: Final = "hs_playing"
 _TURNED: Final = "hs_turned"
@@ -38,14 +39,19 @@ def show() -> None:
     stamp, lang = shared.stamp(), shared.lang()
     with st.spinner(shared.say("hotspage.computing")):
         incidents = hotspot_answers.incidents(stamp)
-    zone = hotspot_answers.zone()
+    zone = hotspot_answers.zone(stamp)
+    if not state.is_open():
+        st.session_state.pop(_PLAYING, None)
     state.restore(incidents, zone)
     chrome.title("hotspage.title", "hotspage.hint")
-    _filters(incidents, lang)
+    reasons = _filters(incidents, lang)
     state.keep(incidents, zone)
     spots = hotspot_answers.hot_spots(stamp, state.request())
     if spots is None:
         return
+    state.remember({name: int(choice.value) for name, choice in spots.choices.items()})
+    with reasons:
+        st.html(words.reasons(spots, lang))
     before = hotspot_answers.earlier(stamp, spots, state.get("vs"))
     if state.get("vs") != "none" and before is None:
         st.info(shared.say("hotspage.nothing_earlier"), icon=":material/info:")
@@ -67,10 +73,11 @@ def _empty() -> None:
         shared.go("data")
 
 
-def _filters(incidents: Incidents, lang: Lang) -> None:
+def _filters(incidents: Incidents, lang: Lang) -> DeltaGenerator:
+    """The filters; returns the place under the parameters where their reasons go once they are known."""
     first, last = incidents.days(state.get("tz"))
     with st.container(border=True, key="gp_hs_filters"):
-        with st.container(key="gp_stack_hs_first"):
+        with st.container(key="gp_pair_hs_first"):
             one, two, three, four, five = st.columns([1, 1, 1.7, 1.5, 1.3], gap="small", vertical_alignment="bottom")
         for column, name in ((one, "from"), (two, "to")):
             column.date_input(
@@ -88,25 +95,22 @@ def _filters(incidents: Incidents, lang: Lang) -> None:
             shared.say("hotspage.filter_area"),
             ["", *incidents.areas.sort_index().index],
             key=state.key("area"),
-            format_func=lambda code: _area_name(incidents, code),
+            format_func=lambda code: incidents.name_of(code) if code else t("hotspage.area_all", lang, place=incidents.place),
         )
         five.selectbox(
             shared.say("hotspage.filter_earlier"),
             state.EARLIER,
             key=state.key("vs"),
-            format_func=lambda name: shared.say(f"hotspage.earlier_{name}"),
+            format_func=lambda name: t(f"hotspage.earlier_{name}", lang),
         )
         with st.expander(shared.say("hotspage.more"), icon=":material/tune:"):
             _when(incidents)
-            _parameters()
-
-
-def _area_name(incidents: Incidents, code: str) -> str:
-    return incidents.name_of(code) if code else shared.say("hotspage.area_all", place=incidents.place)
+            _parameters(lang)
+            return st.container(key="gp_hs_reasons")
 
 
 def _when(incidents: Incidents) -> None:
-    with st.container(key="gp_stack_hs_when"):
+    with st.container(key="gp_pair_hs_when"):
         one, two, three, four = st.columns([1, 1, 2.6, 1.9], gap="small", vertical_alignment="bottom")
     hours = incidents.has_hours(state.get("tz"))
     for column, name, options in ((one, "h0", range(24)), (two, "h1", range(1, 25))):
@@ -135,8 +139,8 @@ def _zones() -> list[str]:
     return ["UTC", *sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith(outside))]
 
 
-def _parameters() -> None:
-    with st.container(key="gp_stack_hs_numbers"):
+def _parameters(lang: Lang) -> None:
+    with st.container(key="gp_pair_hs_numbers"):
         columns = st.columns(5, gap="small", vertical_alignment="bottom")
     for column, name, step in zip(columns, ("cell", "band", "bw"), (50, 100, 100), strict=False):
         column.number_input(
@@ -146,30 +150,39 @@ def _parameters() -> None:
             min_value=10,
             max_value=20_000 if name == "cell" else 100_000,
             step=step,
-            placeholder=shared.say("hotspage.auto"),
+            placeholder=_automatic(name),
             help=shared.say(f"hotspage.help_{name}"),
         )
     columns[3].selectbox(
         shared.say("hotspage.filter_period"),
         ("auto", *UNITS),
         key=state.key("per"),
-        format_func=lambda name: shared.say("hotspage.auto") if name == "auto" else shared.say(f"hotspage.unit_{name}"),
+        format_func=lambda name: t("hotspage.auto" if name == "auto" else f"hotspage.unit_{name}", lang),
     )
     columns[4].selectbox(
         shared.say("hotspage.filter_chance"),
         state.PERMUTATIONS,
         key=state.key("perm"),
-        format_func=lambda count: (
-            shared.say("hotspage.chance_runs", count=count) if count else shared.say("hotspage.chance_normal")
-        ),
+        format_func=lambda count: t("hotspage.chance_runs" if count else "hotspage.chance_normal", lang, count=count),
         help=shared.say("hotspage.help_chance"),
     )
+
+
+def _automatic(name: str) -> str:
+    """What stands in an empty field: that the rule chooses, and what it chose last."""
+    value = state.remembered(name)
+    return shared.say("hotspage.auto_value", value=shared.number(value)) if value else shared.say("hotspage.auto")
 
 
 def _explorer(stamp: Stamp, incidents: Incidents, spots: HotSpots, before: Against | None, zone: str) -> None:
     """The map with its panel: a part of the page of its own, so that a click or a step redraws nothing else."""
     playing = bool(st.session_state.get(_PLAYING))
-    st.fragment(_explore, run_every=_FRAME_S if playing else None)(stamp, incidents, spots, before, zone)
+    st.fragment(_guarded, run_every=_FRAME_S if playing else None)(stamp, incidents, spots, before, zone)
+
+
+def _guarded(stamp: Stamp, incidents: Incidents, spots: HotSpots, before: Against | None, zone: str) -> None:
+    with shared.guarded():  # a click runs this part alone, outside the page's own door for errors
+        _explore(stamp, incidents, spots, before, zone)
 
 
 def _explore(stamp: Stamp, incidents: Incidents, spots: HotSpots, before: Against | None, zone: str) -> None:
@@ -192,6 +205,7 @@ def _explore(stamp: Stamp, incidents: Incidents, spots: HotSpots, before: Agains
             key="hotspots_map",
             lang=lang,
             height=_MAP_HEIGHT,
+            bounds=hotspot_layers.opening(spots),
             notice=shared.say("general.synthetic") if ws.info.synthetic else None,
             base=from_settings(ws.settings()),
         )
@@ -200,10 +214,10 @@ def _explore(stamp: Stamp, incidents: Incidents, spots: HotSpots, before: Agains
     if place is not None and not _is_cell(spots, place):
         place = None
     with right:
-        hotspot_panel.show(spots, shown, incidents, place=place, before=before, found=found, step=step)
         if place is not None and st.button(shared.say("hotspage.panel_back"), key="hs_back", icon=":material/arrow_back:"):
             state.put("at", "")
             st.rerun(scope="fragment")
+        hotspot_panel.show(spots, shown, incidents, place=place, before=before, found=found, step=step)
     _downloads(hotspot_files.Taken(spots, shown, before, found, view, step, lang, tuple(_under(lang))))
     state.keep(incidents, zone)
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import re
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import geopandas as gpd
@@ -25,7 +30,7 @@ Mask = NDArray[np.bool_]
 # coarsest first: the first level there is makes up the whole
 _LEVELS: Final = ("county", "town", "village")
 ZONE: Final = "Asia/Shanghai"
-"""Where times are local unless the workspace's setting `time_zone` says otherwise."""
+"""Where times are local when nothing tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +82,15 @@ class Incidents:
         return pd.DatetimeIndex([]) if start is None else start.tz_convert(zone).tz_localize(None)
 
     def days(self, zone: str) -> tuple[dt.date, dt.date]:
-        """First and last day on which something happened. Raises `DataError` if nothing did."""
+        """First day of the first month and last day of the last month in which something happened.
+
+        Raises `DataError` if nothing did.
+        """
         local = self.local(zone)
         if not len(local):
             raise DataError("hotspage.no_incidents")
-        return local.min().date(), local.max().date()
+        first, last = local.min(), local.max()
+        return first.replace(day=1).date(), last.replace(day=last.days_in_month).date()
 
     def has_hours(self, zone: str) -> bool:
         """Whether times of day are known: dates alone, or months, all stand at midnight."""
@@ -136,9 +145,55 @@ def read_incidents(ws: Workspace) -> Incidents:
     return Incidents(points, report, areas, crs, _whole_name(ws, areas), ws.info.synthetic)
 
 
-def time_zone(ws: Workspace) -> str:
-    """The zone a workspace's hours are told in: its setting `time_zone`, else `ZONE`."""
-    return str(ws.settings().get("time_zone") or ZONE)
+def time_zone(ws: Workspace, incidents: Incidents) -> str:
+    """The zone a workspace's hours are told in: its setting `time_zone`, else the zone of where the incidents are."""
+    told = ws.settings().get("time_zone")
+    if told:
+        return str(told)
+    middle = float(np.median(incidents.points.x)), float(np.median(incidents.points.y))
+    lon, lat = pyproj.Transformer.from_crs(incidents.crs, 4326, always_xy=True).transform(*middle)
+    return zone_at(lon, lat)
+
+
+def zone_at(lon: float, lat: float) -> str:
+    """The time zone of a place: that of the nearest city in the time zone data base, all of China being one zone.
+
+    Where the data base has no table of cities it is `ZONE`.
+
+    >>> zone_at(114.9, 30.4), zone_at(87.6, 43.8), zone_at(-73.9, 40.7)
+    ('Asia/Shanghai', 'Asia/Shanghai', 'America/New_York')
+    """
+    best, found = np.inf, ZONE
+    for line in _cities():
+        countries, place, name, *_ = line.split("\t")
+        parts = re.fullmatch(r"([+-]\d{4,6})([+-]\d{5,7})", place)
+        if parts is None:
+            continue
+        city_lat, city_lon = (_degrees(part) for part in parts.groups())
+        across = (abs(city_lon - lon + 180) % 360 - 180) * np.cos(np.radians(lat))
+        distance = float(np.hypot(across, city_lat - lat))
+        if distance < best:
+            best, found = distance, ZONE if countries.split(",")[0] == "CN" else name.strip()
+    return found
+
+
+def _degrees(text: str) -> float:
+    """Degrees of the table's ±DDMM, ±DDDMM, ±DDMMSS or ±DDDMMSS."""
+    digits = text[1:]
+    whole = len(digits) - (4 if len(digits) > 5 else 2)
+    rest = digits[whole:]
+    value = int(digits[:whole]) + int(rest[:2]) / 60 + int(rest[2:] or 0) / 3600
+    return -value if text[0] == "-" else value
+
+
+def _cities() -> list[str]:
+    """Lines of the data base's table of zones and their cities, from the system or from the package `tzdata`."""
+    files = [Path(folder) / "zone1970.tab" for folder in zoneinfo.TZPATH]
+    with contextlib.suppress(ModuleNotFoundError):  # then the system's tables are all there is
+        files.append(Path(str(resources.files("tzdata"))) / "zoneinfo" / "zone1970.tab")
+    file = next((file for file in files if file.is_file()), None)
+    lines = [] if file is None else file.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def choose(incidents: Incidents, filters: Filters) -> Chosen:
@@ -157,7 +212,7 @@ def choose(incidents: Incidents, filters: Filters) -> Chosen:
         )
     kept &= hours_mask(local, filters.hours)
     if filters.weekdays:
-        kept &= np.isin(local.dayofweek, filters.weekdays)
+        kept &= np.isin(local.day_of_week, filters.weekdays)
     left_out = {name: count for name, count in incidents.report.left_out.items() if count}
     territory = incidents.territory(filters.area)
     x, y = incidents.points.x[kept], incidents.points.y[kept]

@@ -53,13 +53,15 @@ def spots_of(cells: CellSet, counts: Floats, found: LatticeResult, areas: gpd.Ge
 
 
 def place_names(areas: gpd.GeoDataFrame, x: Floats, y: Floats) -> list[str]:
-    """Name of the smallest kind of area around each point; "" where there is none.
+    """Name of the smallest kind of area around each point, or of the nearest; "" where there are no areas.
 
     >>> from gridgis import toy
-    >>> place_names(toy.areas(), np.array([500010.0, 0.0]), np.array([3366010.0, 0.0]))[1]
-    ''
+    >>> place_names(toy.areas(), np.array([500010.0, 500900.0]), np.array([3366010.0, 3366010.0]))
+    ['West', 'East']
     """
     names = np.full(len(x), "", dtype=object)
+    if not len(areas) or not len(x):
+        return [""] * len(x)
     points = np.asarray(shapely.points(x, y), dtype=object)
     for level in _LEVELS:
         here = areas[areas["level"] == level]
@@ -68,4 +70,10 @@ def place_names(areas: gpd.GeoDataFrame, x: Floats, y: Floats) -> list[str]:
             continue
         at, which = shapely.STRtree(here.geometry.to_numpy()).query(points[open_], predicate="intersects")
         names[open_[at]] = here["name"].astype(str).to_numpy()[which]
+    # a cell at the border may have its middle outside: it is known by what lies nearest
+    open_ = np.flatnonzero(names == "")
+    if len(open_):
+        finest = next(here for level in _LEVELS if len(here := areas[areas["level"] == level]))
+        nearest = shapely.STRtree(finest.geometry.to_numpy()).nearest(points[open_])
+        names[open_] = finest["name"].astype(str).to_numpy()[nearest]
     return [str(name) for name in names]

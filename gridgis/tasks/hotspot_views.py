@@ -136,7 +136,7 @@ class HotSpots:
     def week(self, place: tuple[int, int] | None = None) -> Ints:
         """Incidents by weekday (rows, Monday first) and hour, shape (7, 24), of one cell or of all."""
         local = self.chosen.local[self._at(place)]
-        flat = np.asarray(local.dayofweek, dtype=np.int64) * 24 + np.asarray(local.hour, dtype=np.int64)
+        flat = np.asarray(local.day_of_week, dtype=np.int64) * 24 + np.asarray(local.hour, dtype=np.int64)
         return np.bincount(flat, minlength=168).reshape(7, 24).astype(np.int64)
 
     def around(self, place: tuple[int, int]) -> tuple[int, int, float]:

@@ -69,6 +69,13 @@ def outline(row: gpd.GeoDataFrame, tolerance: float) -> list[list[list[float]]]:
     ]
 
 
+def _said(number: float, layer: Published) -> float | str:
+    """A value of a lattice: what the legend calls it where values are categories, else the number."""
+    style = layer.layer.style
+    labels = {entry.value: entry.label for entry in style.classes} if style.kind == "values" else {}
+    return labels.get(number, number)
+
+
 def _value_at(layer: Published, lon: float, lat: float) -> dict[str, object] | None:
     data = layer.layer.data
     if not isinstance(data, LatticeValues):
@@ -78,7 +85,7 @@ def _value_at(layer: Published, lon: float, lat: float) -> dict[str, object] | N
     row, column = data.lattice.cell_at(x, y)
     if row[0] < 0 or np.isnan(data.numbers[row[0], column[0]]):
         return None
-    said = pd.DataFrame({field.column: [float(data.numbers[row[0], column[0]])] for field in layer.layer.popup})
+    said = pd.DataFrame({field.column: [_said(float(data.numbers[row[0], column[0]]), layer)] for field in layer.layer.popup})
     west, south, east, north = data.lattice.bounds(row, column)[0]
     square = gpd.GeoDataFrame(geometry=[shapely.box(west, south, east, north)], crs=data.lattice.crs)
     return {

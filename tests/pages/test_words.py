@@ -22,7 +22,7 @@ SILENT = {
 METHODS = {"selectbox", "text_input", "number_input", "date_input", "button", "metric", "caption", "markdown", "checkbox"}
 # modules whose bits of HTML are markup around messages
 MARKUP = re.compile(r"<[^>]*>|&\w+;|[\s·–/:,()*%=\d.;\"'#→]+")
-GROUPS = ("pages", "overview", "datapage", "gridpage", "settingspage", "downloads")
+GROUPS = ("pages", "overview", "datapage", "gridpage", "hotspage", "settingspage", "downloads")
 
 
 def streamlit_calls(tree: ast.AST) -> Iterator[ast.Call]:
