@@ -115,7 +115,7 @@ def read_points(
     area
         Polygons in the system computed in.
     start, end
-        Columns of times: instants with a time zone, or text as ISO 8601 has it (`2024-07`, `2024-07-01 23:50`). `end` needs `start`.
+        Columns of times: instants with a time zone, or text by ISO 8601 (`2024-07`, `2024-07-01 23:50`). `end` needs `start`.
     zone
         Where times without a time zone are local, such as `"Asia/Shanghai"`; None: they are refused.
     earliest, latest
