@@ -184,7 +184,7 @@ def inside(area: gpd.GeoDataFrame | gpd.GeoSeries, x: Floats, y: Floats) -> Mask
     west, south, east, north = shape.bounds
     boxed = np.flatnonzero((x >= west) & (x <= east) & (y >= south) & (y <= north))
     # a square wholly inside or outside answers for all its points
-    side = max(east - west, north - south) / _SQUARES
+    side = max(east - west, north - south, 1e-9) / _SQUARES
     across = np.minimum((x[boxed] - west) // side, _SQUARES - 1).astype(np.int64)
     up = np.minimum((y[boxed] - south) // side, _SQUARES - 1).astype(np.int64)
     grid_x, grid_y = np.meshgrid(np.arange(_SQUARES), np.arange(_SQUARES))
