@@ -42,6 +42,21 @@ def test_the_toy_town_comes_back_as_it_went_in(workspace: Workspace) -> None:
         assert workspace.bounds(layer) == tuple(frame.total_bounds)
 
 
+def test_boxes_hold_their_shapes_in_the_order_of_reading(workspace: Workspace) -> None:
+    frame = toy.stations()
+    frame.loc["S1", "geometry"] = None  # a row without geometry has no box
+    put(workspace, "stations", frame)
+    put(workspace, "buildings", toy.buildings())
+    for layer in ("stations", "buildings"):
+        exact = workspace.read(layer).geometry.dropna().bounds.to_numpy()
+        boxes = workspace.boxes(layer)
+        assert boxes.shape == exact.shape
+        assert (boxes[:, :2] <= exact[:, :2]).all()
+        assert (boxes[:, 2:] >= exact[:, 2:]).all()
+        np.testing.assert_allclose(boxes, exact, rtol=0, atol=0.5)
+    assert workspace.boxes("grids").shape == (0, 4)
+
+
 def test_every_kind_of_value_comes_back_with_its_type(workspace: Workspace) -> None:
     frame = gpd.GeoDataFrame(
         {
