@@ -170,19 +170,20 @@ def cube(
     left_out = _outside(wall.index, zone, since, until)
     asked = wall.known & ~left_out["before"] & ~left_out["after"]
     edges, missing = _span(wall.index[asked], name, zone, since, until)
+    place = _period_of(wall.index, edges)
     strayed = np.zeros(len(asked), dtype=np.bool_)
     if incomplete == "drop":
-        strayed[asked] = _stragglers(wall.index[asked], edges, since, until)
+        strayed[asked] = _stragglers(place[asked], len(edges) - 1, since, until)
         if strayed.any():
             edges, missing = _span(wall.index[asked & ~strayed], name, zone, since, until)
+            place = _period_of(wall.index, edges)
     labels = tuple(label for label, gap in zip((_label(edges[0], name), _label(edges[-2], name)), missing, strict=True) if gap)
     if incomplete == "drop":
-        edges = edges[int(missing[0]) : len(edges) - int(missing[1])]
+        edges, place = edges[int(missing[0]) : len(edges) - int(missing[1])], place - int(missing[0])
         if len(edges) < 2:
             raise DataError("when.no_whole_period", period=name, labels=", ".join(dict.fromkeys(labels)))
     if (len(edges) - 1) * cells.mask.size > MOST_BINS:
         raise DataError("when.too_many_bins", periods=len(edges) - 1, rows=cells.mask.shape[0], columns=cells.mask.shape[1])
-    place = _period_of(wall.index, edges)
     inside = asked & (place >= 0) & (place < len(edges) - 1)
     counts, counted = _counts(cells, px, py, w, np.where(inside, place, -1), len(edges) - 1)
     numbers = {
@@ -258,15 +259,12 @@ def _period_of(times: pd.DatetimeIndex, edges: pd.DatetimeIndex) -> NDArray[np.i
     return np.searchsorted(edges.asi8, times.as_unit(edges.unit).asi8, side="right") - 1
 
 
-def _stragglers(
-    times: pd.DatetimeIndex, edges: pd.DatetimeIndex, since: dt.date | None, until: dt.date | None
-) -> NDArray[np.bool_]:
-    """Which times lie in thin periods at an end that was not asked for."""
-    place = _period_of(times, edges)
-    filled = np.bincount(place, minlength=len(edges) - 1)
+def _stragglers(place: NDArray[np.intp], periods: int, since: dt.date | None, until: dt.date | None) -> NDArray[np.bool_]:
+    """Which points, given their periods, lie in thin periods at an end that was not asked for."""
+    filled = np.bincount(place, minlength=periods)
     usual = float(np.median(filled[filled > 0]))
     if usual < _REGULAR:
-        return np.zeros(len(times), dtype=np.bool_)
+        return np.zeros(len(place), dtype=np.bool_)
     regular = np.flatnonzero(filled >= usual * _THIN)
     low, high = (regular[0] if since is None else 0), (regular[-1] if until is None else len(filled))
     return np.asarray((place < low) | (place > high))
@@ -274,6 +272,9 @@ def _stragglers(
 
 def _stands_for(times: pd.DatetimeIndex, last: pd.Timestamp) -> pd.Timestamp:
     """The end of what the last time stands for: of its year, month or day if all times are firsts of one, else just after."""
+    # a look at the seconds alone spares most data the way to the wall clock
+    if (times.as_unit("us").asi8 % 60_000_000).any():
+        return last + _INSTANT
     plain, local = times.tz_localize(None), last.tz_localize(None)
     if not (plain == plain.normalize()).all():
         return last + _INSTANT
@@ -302,7 +303,9 @@ def _edges(first: pd.Timestamp, end: pd.Timestamp, name: str, *, forwards: bool)
 def _counts(cells: CellSet, x: Floats, y: Floats, w: Floats | None, place: NDArray[np.intp], periods: int) -> tuple[Floats, int]:
     """Counts per period and cell, and how many points have a cell."""
     counts = np.zeros((periods, *cells.mask.shape))
-    order = np.argsort(place, kind="stable")
+    # numbers of 16 bits are sorted without comparing them
+    kind = np.int16 if periods < np.iinfo(np.int16).max else np.int64
+    order = np.argsort(place.astype(kind), kind="stable")
     bounds = np.searchsorted(place[order], np.arange(periods + 1))
     counted = 0
     for number in range(periods):
