@@ -344,7 +344,7 @@ def _chosen(points: Points, wish: Filters) -> Mask:
     if wish.hours:
         chosen &= np.isin(local.hour, wish.hours)
     if wish.weekdays:
-        chosen &= np.isin(local.dayofweek + 1, wish.weekdays)
+        chosen &= np.isin(local.day_of_week + 1, wish.weekdays)
     return chosen
 
 
