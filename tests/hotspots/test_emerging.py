@@ -86,6 +86,28 @@ def test_on_noise_at_most_one_cell_in_a_hundred_has_a_pattern(mean: float, permu
     assert labelled <= 0.01 * 6 * cells.size
 
 
+@pytest.mark.parametrize("reference", ["cube", "window"])
+def test_on_noise_with_heavy_tails_no_more(reference: str) -> None:
+    labelled, cells = 0, square(30)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        for cube in (
+            rng.negative_binomial(0.05, 0.5, (24, 30, 30)),
+            rng.lognormal(0, 2, (24, 30, 30)),
+            rng.pareto(1.1, (24, 30, 30)),
+        ):
+            labelled += int(np.count_nonzero(emerging(cells, cube, band_m=250, reference=reference).pattern))  # type: ignore[arg-type]
+    assert labelled <= 0.01 * 9 * cells.size
+
+
+def test_no_cells_give_an_empty_answer() -> None:
+    cells = square(4)
+    nothing = CellSet(cells.lattice, np.zeros_like(cells.mask))
+    found = emerging(nothing, np.ones((5, 4, 4)), band_m=150, permutations=9, rng=np.random.default_rng(0))
+    assert len(found.frame()) == 0
+    assert np.isnan(found.z).all()
+
+
 def test_without_care_for_skewness_single_incidents_would_be_hot_spots() -> None:
     """The reason for `chance.skewed_p`: what the textbook p makes of the same noise."""
     cube = np.random.default_rng(0).poisson(0.005, (24, 40, 40))
