@@ -9,6 +9,7 @@ either exactly, point by point over the columns, or, where points are many, by n
 from __future__ import annotations
 
 import math
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from gridgis.hotspots.kernels_density import (
     FARTHEST,
     Floats,
+    add_product,
     gaussian_cells,
     gaussian_nodes,
     gaussian_rows,
@@ -39,7 +41,7 @@ _MOST_NODES: Final = 40
 _STEEPEST: Final = 7.0
 # Seconds of one exponential, of one step of a strip's sum, of a point's place among nodes, of one node's share, of one step of
 # a matrix product: only their ratio matters.
-_EXP_S, _STEP_S, _PLACE_S, _NODE_S, _PRODUCT_S = 5e-9, 5e-10, 1e-7, 3e-10, 4.5e-11
+_EXP_S, _STEP_S, _PLACE_S, _NODE_S, _PRODUCT_S = 5e-9, 2.5e-10, 1e-7, 3e-10, 6e-11
 # Numbers of one block of strips, and how much of the reach it may be high.
 _BLOCK: Final = 4_000_000
 _BLOCK_HEIGHT: Final = 0.4
@@ -211,30 +213,33 @@ def _by_strips(task: _Task, plan: Plan, progress: Progress) -> Floats:
     if len(task.x) == 0:
         return out
     _, cy = centres(lattice)
-    height = plan.height * h
-    north = float(task.y.max())
-    strips = _Strips.of(task, plan, north)
+    strips = _Strips.of(task, plan)
     used = np.flatnonzero(np.diff(strips.starts))
-    middles = np.asarray(north - (used + 0.5) * height)
     size = max(1, min(_BLOCK // (plan.nodes * strips.width), int(_BLOCK_HEIGHT * plan.reach / plan.height)))
-    threads = cores()
-    with ThreadPoolExecutor(threads) as pool:
-        for first in range(0, len(used), size):
-            progress(_STAGE, first, len(used))
-            block, centre = used[first : first + size], middles[first : first + size]
-            sums = np.zeros((len(block), plan.nodes, strips.width))
-            # neighbouring strips go together, each thread its own
-            shares = [share for share in np.array_split(np.arange(len(block)), threads) if len(share)]
-            parts = [sums[share[0] : share[-1] + 1] for share in shares]
-            work = [pool.submit(strips.add, block[share], centre[share], part) for share, part in zip(shares, parts, strict=True)]
-            for future in work:
-                future.result()
-            nodes = (centre[:, None] + 0.5 * height * strips.unit).ravel()
-            reach_m = (plan.reach + plan.height) * h
-            top, bottom = np.searchsorted(-cy, [-(nodes.max() + reach_m), -(nodes.min() - reach_m)])
-            columns = strips.columns(sums.reshape(-1, strips.width))
-            out[top:bottom] += _spread(cy[top:bottom, None], nodes, plan, h) @ columns
-        progress(_STAGE, len(used), len(used))
+    blocks = [used[first : first + size] for first in range(0, len(used), size)]
+    reach_m = (plan.reach + plan.height) * h
+
+    def work(block: NDArray[np.int64]) -> tuple[int, Floats]:
+        """The first row that a block of strips reaches, and what it adds from there on."""
+        nodes, sums = strips.columns(block)
+        top, bottom = (int(row) for row in np.searchsorted(-cy, [-(nodes.max() + reach_m), -(nodes.min() - reach_m)]))
+        added = np.zeros((bottom - top, lattice.columns))
+        add_product(_spread(cy[top:bottom, None], nodes, plan, h), 0, sums, added, 0)
+        return top, added
+
+    with ThreadPoolExecutor(cores()) as pool:
+        # added in their order, whichever is ready first; only so many at once as memory should hold
+        waiting = deque(pool.submit(work, block) for block in blocks[: 2 * cores()])
+        try:
+            for done in range(len(blocks)):
+                progress(_STAGE, done, len(blocks))
+                top, added = waiting.popleft().result()
+                out[top : top + len(added)] += added
+                if done + 2 * cores() < len(blocks):
+                    waiting.append(pool.submit(work, blocks[done + 2 * cores()]))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    progress(_STAGE, len(blocks), len(blocks))
     return out
 
 
@@ -265,17 +270,19 @@ class _Strips:
     cx: Floats
     west: float
     """West edge of the first strip of longitude."""
+    north: float
+    """North edge of the first strip of latitude."""
     width: int
     """Sums in a node's row: nodes east–west, or columns of the lattice."""
-    spreading: tuple[tuple[slice, slice, Floats], ...]
-    """Nodes east–west, the columns they reach, and by what; empty where columns are summed exactly."""
+    spreading: tuple[tuple[int, int, Floats], ...]
+    """First node east–west, first column, and what nodes from there on add to columns from there on; empty: columns exactly."""
 
     @classmethod
-    def of(cls, task: _Task, plan: Plan, north: float) -> _Strips:
+    def of(cls, task: _Task, plan: Plan) -> _Strips:
         """Sort the points by strip, and within a strip from west to east."""
         height, lattice = plan.height * task.h, task.lattice
         cx, _ = centres(lattice)
-        west = float(task.x.min())
+        west, north = float(task.x.min()), float(task.y.max())
         if plan.both:
             place = np.floor((task.x - west) / height).astype(np.int64)
         else:
@@ -294,25 +301,23 @@ class _Strips:
             some = nodes[first : first + size]
             left, right = np.searchsorted(cx, [some[0] - reach_m, some[-1] + reach_m])
             matrix = _spread(some[:, None], cx[left:right], plan, task.h)
-            spreading.append((slice(first, first + size), slice(int(left), int(right)), matrix))
+            spreading.append((first, int(left), matrix))
         return cls(
             task.x[order], task.y[order], task.weight[order], place[order], starts, unit, height / 2, task.h,
-            float(lattice.cell_m), plan.reach, cx, west, len(nodes) if plan.both else lattice.columns, tuple(spreading),
+            float(lattice.cell_m), plan.reach, cx, west, north, len(nodes) if plan.both else lattice.columns, tuple(spreading),
         )  # fmt: skip
 
-    def add(self, strips: NDArray[np.int64], middles: Floats, out: Floats) -> None:
-        """Sum the points of some strips into their nodes: `out` has shape (strips, nodes, `width`)."""
+    def columns(self, strips: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Where the nodes of some strips lie, north–south, and each node's sums at the lattice's columns."""
+        middles = np.asarray(self.north - (2 * strips + 1) * self.half)
+        nodes = (middles[:, None] + self.half * self.unit).ravel()
+        sums = np.zeros((len(strips), len(self.unit), self.width))
         data = (self.x, self.y, self.weight, self.place, self.h, self.starts, strips, middles, self.half, self.unit)
-        if self.spreading:
-            gaussian_nodes(*data, self.west, out)
-        else:
-            gaussian_strips(*data, self.reach, self.cx, self.cell, out)
-
-    def columns(self, sums: Floats) -> Floats:
-        """Rows of `width` sums as rows of sums at the lattice's columns."""
         if not self.spreading:
-            return sums
-        out = np.zeros((len(sums), len(self.cx)))
-        for nodes, columns, matrix in self.spreading:
-            out[:, columns] += sums[:, nodes] @ matrix
-        return out
+            gaussian_strips(*data, self.reach, self.cx, self.cell, sums)
+            return nodes, sums.reshape(-1, self.width)
+        gaussian_nodes(*data, self.west, sums)
+        out = np.zeros((len(nodes), len(self.cx)))
+        for first, left, matrix in self.spreading:
+            add_product(sums.reshape(-1, self.width), first, matrix, out, left)
+        return nodes, out

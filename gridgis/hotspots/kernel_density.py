@@ -255,8 +255,12 @@ def quartic_sum(points: Weighted, widths: Floats, *, lattice: Lattice, progress:
     cx, cy = centres(lattice)
     reach = min(math.ceil(float(h.max()) / lattice.cell_m) + 1, lattice.rows + 1)
 
+    low = np.maximum(np.ceil((x - h - cx[0]) / lattice.cell_m), 0).astype(np.int64)
+    high = np.minimum(np.floor((x + h - cx[0]) / lattice.cell_m), lattice.columns - 1).astype(np.int64)
+    fours = np.maximum(high - low + 4, 0) // 4
+
     def work(first: int, end: int) -> None:
-        quartic_rows(x, y, h2, scale, starts, reach, cx, cy, out, first, end)
+        quartic_rows(x, y, h2, scale, low, fours, starts, reach, cx, cy, out, first, end)
 
     in_stripes(work, lattice.rows, stage=_STAGE, progress=progress)
     return out
