@@ -95,7 +95,8 @@ def gi(
     band_m
         Distance between the centres of neighbours, metres, the limit included.
     permutations
-        0: none; 999 is usual.
+        0: none; 999 is usual. No p is then below 1/1000, so that over many thousand cells few pass the control of false
+        discoveries: take more of them there.
     rng
         Where chance comes from; None: seeded with 0.
     fdr

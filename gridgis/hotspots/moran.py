@@ -172,7 +172,7 @@ def moran(
     def sums(flat: Floats) -> Floats:
         spread = np.zeros(mask.shape)
         spread[mask] = flat
-        return np.asarray(window(spread, mask, band, progress=progress)[0][mask] - flat)
+        return np.asarray(window(spread, mask, band)[0][mask] - flat)
 
     sizes = neighbour_count(mask, band)[mask].astype(np.int64) - 1
     flat = _symmetric(sizes, sums, weights)

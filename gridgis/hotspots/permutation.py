@@ -16,8 +16,9 @@ from gridgis.progress import Progress, silent
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# random numbers held at a time
+# random numbers held at a time, and comparisons between two reports of progress
 _HELD: Final = 4_000_000
+_COMPARED: Final = 400_000_000
 # sums that differ by less, in standard deviations of the values, are ties that were rounded apart
 _TIE: Final = 1e-9
 # a spread so small against the mean is rounding
@@ -91,8 +92,8 @@ def conditional_p(
     middle = expected_sums(shifted, sizes)
     far = np.abs(sums - sizes * shift - middle) - _TIE * float(shifted.std())
     longest = min(int(sizes.max()) + 1, n)
-    at_once = max(min(_HELD // longest, permutations), 1)
     threads = processors()
+    at_once = max(min(_HELD // longest, _COMPARED // n, permutations), threads)
     hits = np.zeros((threads, n), dtype=np.int64)
     with ThreadPoolExecutor(threads) as pool:
         for done in range(0, permutations, at_once):

@@ -116,3 +116,17 @@ def test_wrong_numbers_are_refused() -> None:
         conditional_p(np.ones(3), np.ones(3), np.ones(3, np.int64), permutations=0)
     with pytest.raises(DataError):
         shuffled_p(1.0, 0.0, lambda order: 0.0, size=3, permutations=-1)
+
+
+def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(3).random(30)
+    sums, sizes = values[::-1].copy(), np.full(30, 4)
+    told: list[tuple[str, int, int]] = []
+    at_once = conditional_p(values, sums, sizes, permutations=300, rng=np.random.default_rng(1))
+    monkeypatch.setattr("gridgis.hotspots.permutation._COMPARED", 30 * 7)
+    in_parts = conditional_p(
+        values, sums, sizes, permutations=300, rng=np.random.default_rng(1), progress=lambda *step: told.append(step)
+    )
+    np.testing.assert_array_equal(at_once, in_parts)
+    assert len(told) == -(-300 // 7)
+    assert told[-1] == ("hotspots.stage_permute", 300, 300)
