@@ -63,14 +63,14 @@ WORDS: Final[Mapping[Lang, Mapping[str, str]]] = {
     "zh": {
         "commands": "命令",
         "commands_intro": "结果写到标准输出，加 `--json` 时为一个 JSON 文档；消息和进度写到标准错误。"
-        "退出码：0 完成；1 数据或工作空间不允许（给出一条消息，不改动任何内容，标准输出为空）；"
+        "退出码：0 完成；1 数据或工作区不允许（给出一条消息，不改动任何内容，标准输出为空）；"
         "2 用法错误；130 被 Ctrl-C 停止，不改动任何内容。\n\n"
-        "未给 `-w` 时由 `GRIDGIS_WORKSPACE` 指定工作空间，未给 `--lang` 时由 `GRIDGIS_LANG` 指定语言。"
+        "未给 `-w` 时由 `GRIDGIS_WORKSPACE` 指定工作区，未给 `--lang` 时由 `GRIDGIS_LANG` 指定语言。"
         '命令行补全：`eval "$(_GRIDGIS_COMPLETE=bash_source gridgis)"`（或 `zsh_source`）。',
         "option": "选项",
         "meaning": "含义",
         "columns": "图层与字段",
-        "columns_intro": "字段名在工作空间、文件、JSON 和 Python 中一致。带 * 的字段导入时必须有。"
+        "columns_intro": "字段名在工作区、文件、JSON 和 Python 中一致。带 * 的字段导入时必须有。"
         "“可识别的列名”由导入自动识别，其他列名用 `--map` 指定。文件中的其余列原样保留。",
         "column": "字段",
         "kind": "类型",

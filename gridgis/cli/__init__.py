@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:
-        place = str(error.filename or "")
-        message = t("cli.system_error", front.lang, place=place, reason=error.strerror or str(error))
+        reason = error.strerror or str(error)
+        message = t("cli.system_error", front.lang, place=error.filename, reason=reason) if error.filename else reason
         click.echo(t("cli.error", front.lang, message=message), err=True)
         return REFUSED
     return DONE

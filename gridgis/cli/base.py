@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import click
 
-from gridgis.text import Lang, t
+from gridgis.text import LANGS, Lang, t
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Option(click.Option):
         if self.required:
             text += t("cli.help_required", lang)
         return record[0], text
+
+
+def lang_option() -> Option:
+    """`--lang`, which the whole program and every command take; `cli.wished_lang` has read it when this checks it."""
+    return Option(["--lang"], metavar="|".join(LANGS), expose_value=False, callback=_check_lang, help="cli.opt_lang")
 
 
 class Command(click.Command):
@@ -134,8 +139,7 @@ class Root(Group):
         version = Option(
             ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="cli.opt_version"
         )
-        lang = Option(["--lang"], metavar="zh|en", expose_value=False, help="cli.opt_lang")
-        super().__init__(name, commands=commands, params=[lang, version], no_args_is_help=True)
+        super().__init__(name, commands=commands, params=[lang_option(), version], no_args_is_help=True)
 
 
 class FileOrVerb(Group):
@@ -184,13 +188,19 @@ def shown_path(context: click.Context) -> str:
 def first_sentence(text: str) -> str:
     """The short form of a help text.
 
-    >>> first_sentence("Checks a workspace. Exit 1 if a rule is broken."), first_sentence("检查工作空间。不合规则时退出码为 1。")
-    ('Checks a workspace.', '检查工作空间。')
+    >>> first_sentence("Checks a workspace. Exit 1 if a rule is broken."), first_sentence("检查工作区。不合规则时退出码为 1。")
+    ('Checks a workspace.', '检查工作区。')
     """
     first = text.split("\n", 1)[0]
     for stop in ("。", ". "):
         first = first.split(stop, 1)[0] + stop.strip() if stop in first else first
     return first
+
+
+def _check_lang(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    if value is not None and value not in LANGS:
+        message = t("cli.value_one_of", lang_of(context), value=value, words=", ".join(LANGS))
+        raise click.BadParameter(message, context, option)
 
 
 def _show_help(context: click.Context, _option: click.Parameter, value: bool) -> None:

@@ -92,7 +92,7 @@ def whole(front: Front, title: str, measures: Mapping[str, Measure]) -> Table:
     lang = front.lang
     rows = []
     for name, measure in measures.items():
-        remarks = [t(key, lang) for key in (measure.source, measure.reason) if key is not None]
+        remarks = [t(key, lang) for key in (measure.source, measure.rule, measure.reason) if key is not None]
         rows.append((t(f"cli.measure_{name}", lang), *numbers(measure), t("cli.join", lang).join(remarks)))
     headings = [t(f"cli.column_{name}", lang) for name in ("measure", "covered", "total", "percent", "source")]
     return table(title, headings, rows, numbers=[1, 2, 3])

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gridgis.cli.base import Command, Front, Option, lang_of
+from gridgis.cli.base import Command, Front, Option, lang_of, lang_option
 from gridgis.errors import CrsError
 from gridgis.text import t
 
@@ -137,9 +137,8 @@ def command(name: str, *, key: str = "") -> Callable[[Function], Command]:
 
         made = click.command(name, cls=Command, key=key)(run)
         as_json = Option(["--json", "as_json"], is_flag=True, help="cli.opt_json")
-        lang = Option(["--lang"], metavar="zh|en", expose_value=False, help="cli.opt_lang")
         # what all commands have stands last, before --help
-        made.params[-1:-1] = [as_json, lang]
+        made.params[-1:-1] = [as_json, lang_option()]
         return made
 
     return make

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import geopandas as gpd
@@ -24,16 +23,6 @@ _SHIFT_ROWS: Final = 3
 _SHIFT_SHARE: Final = 0.01
 # Layers this far from every area of the workspace are probably in another CRS.
 _FAR_M: Final = 100_000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a workspace holds that imported rows refer to."""
-
-    areas: gpd.GeoDataFrame | None = None
-    """Index: code; columns name, level, geometry (in the workspace's CRS). None or empty: no area yet."""
-    stations: pd.DataFrame | None = None
-    """Index: code; column name."""
 
 
 def duplicates(keys: pd.Series, column: str) -> list[Problem]:

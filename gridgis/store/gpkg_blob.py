@@ -82,9 +82,10 @@ def from_blobs(blobs: Sequence[bytes | None]) -> npt.NDArray[Any]:
             start += 9
         bodies[row] = blob[start:]
     shapes = np.asarray(shapely.from_wkb(bodies, on_invalid="ignore"), dtype=object)
-    lost = np.flatnonzero(shapely.is_missing(shapes))
-    if len(lost) and (broken := [int(row) for row in lost if blobs[row] is not None]):
-        raise UnreadableGeometry(broken[0])
+    lost: list[int] = np.flatnonzero(shapely.is_missing(shapes)).tolist()
+    for row in lost:
+        if blobs[row] is not None:
+            raise UnreadableGeometry(row)
     return shapes
 
 

@@ -12,7 +12,6 @@ from pyproj.exceptions import CRSError as ProjError
 
 APPLICATION_ID: Final = 0x47504B47  # "GPKG"
 USER_VERSION: Final = 10300
-UNDEFINED_CARTESIAN: Final = -1
 FIRST_CUSTOM_SRS: Final = 100_000
 _RTREE_DEFINITION: Final = "http://www.geopackage.org/spec120/#extension_rtree"
 

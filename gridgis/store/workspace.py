@@ -228,7 +228,7 @@ def create_workspace(
     Raises
     ------
     WorkspaceError
-        If there is one already.
+        If there is one already, or a path does not end in `.gpkg`.
     CrsError
         If the system cannot measure.
     """
@@ -246,6 +246,8 @@ def create_workspace(
 
         postgis.create(str(url), fill)
     else:
+        if Path(url).suffix.lower() != ".gpkg":  # under another name GDAL and QGIS would not know it for what it is
+            raise WorkspaceError("store.ending", place=str(url))
         geopackage.create(Path(url), fill)
     return open_workspace(url)
 

@@ -19,7 +19,7 @@ from gridgis.cli.output import answer, plain, table, work
 from gridgis.errors import Cancelled
 from gridgis.text import LANGS, Lang, t
 
-CONTRACT = {"init", "demo", "import", "export", "grid", "villages", "coverage", "check", "serve"}
+CONTRACT = {"init", "demo", "import", "export", "grid", "villages", "coverage", "hotspots", "check", "serve"}
 
 
 def gridgis(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -98,6 +98,7 @@ def test_every_option_has_its_message() -> None:
         (["import", "areas", "f.csv", "--map", "name"], "field=column"),
         (["export"], "LAYER"),
         (["serve", "--port", "70000"], "65535"),
+        (["check", "--lang", "fr"], "--lang"),
     ],
     ids=" ".join,
 )
@@ -157,6 +158,12 @@ def test_a_workspace_that_is_not_there_is_1_with_one_message(tmp_path, capsys: p
         assert said.err.startswith("错误：")
         assert "none.gpkg" in said.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_1_with_its_reason(tmp_path) -> None:
+    line = f"{sys.executable} -m gridgis init -w {tmp_path / 'town.gpkg'} --lang en > /dev/full"
+    ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "Error: No space left on device\n")
 
 
 def test_a_closed_pipe_is_no_error() -> None:

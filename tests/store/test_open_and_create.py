@@ -49,6 +49,14 @@ def test_an_existing_workspace_is_not_made_again(workspace_url: str) -> None:
         assert workspace.info.name == "first"
 
 
+@pytest.mark.parametrize("name", ["town", "town.txt", "town.sqlite"])
+def test_a_file_that_qgis_would_not_open_is_not_made(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WorkspaceError) as refused:
+        gridgis.create_workspace(tmp_path / name)
+    assert refused.value.key == "store.ending"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_workspace_that_is_not_there_cannot_be_opened_and_is_not_made(workspace_url: str, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError) as refused:
         gridgis.open_workspace(workspace_url)
