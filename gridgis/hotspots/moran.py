@@ -29,6 +29,8 @@ QUADRANTS: Final[tuple[str, ...]] = ("none", "HH", "LH", "LL", "HL")
 """Own value, then the neighbours': high or low against the mean; the position is the number in arrays, as in PySAL."""
 SURE: Final = 0.05
 """The class of a unit is its quadrant where q (without false discovery control: p) is below this."""
+# differences from the mean this small against it are none
+_ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +258,9 @@ def _moran(
         raise DataError("hotspots.too_few", units=n, pairs=int(near.sizes.sum()) // 2)
     mean = x.mean()
     z = x - mean
+    z[np.abs(z) <= _ROUNDING * abs(float(mean))] = 0.0  # a value that is the mean but for rounding is on neither side of it
     m2 = float((z**2).mean())
-    flat_map = m2 <= (1e-12 * abs(float(mean))) ** 2  # a spread of the size of rounding is none
+    flat_map = m2 == 0
     z, m2 = (np.zeros(n), 1.0) if flat_map else (z, m2)
     divisor = np.maximum(near.sizes, 1) if weights == "row" else np.ones(n)
 

@@ -1,3 +1,3 @@
-"""The package stands before any of its modules is collected for its examples: pytest would put the module where the function is."""
+"""The package is imported before its modules are collected for their examples: pytest would set them over its functions."""
 
 import gridgis.hotspots  # noqa: F401

@@ -78,7 +78,7 @@ def test_moran_equals_pysal_on_any_field_with_any_holes(case: tuple[NDArray[Any]
     if whole.VI_rand > 1e-9:
         np.testing.assert_allclose([result.z, result.p], [whole.z_rand, whole.p_rand], rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(result.local_i[mask], local.Is, atol=1e-9)
-    meant = np.isfinite(judged_z) & (local.VIc > 1e-9)
+    meant = np.isfinite(judged_z) & (local.VIc > 1e-9) & (abs(local.z) > 1e-9)  # at the mean rounding decides
     np.testing.assert_allclose(result.local_z[mask][meant], judged_z[meant], rtol=1e-7, atol=1e-8)
     lag = libpysal.weights.lag_spatial(local.w, local.z)
     clear = (abs(lag) > 1e-9) & (abs(local.z) > 1e-9)  # on the line between quadrants rounding decides
@@ -148,6 +148,16 @@ def test_permutation_of_the_map_and_of_neighbours_agree_with_theory() -> None:
     assert abs(chance.local_p - theory.local_p).max() < 0.08
     again = hotspots.moran(cell_set((20, 20)), values, band_m=150, permutations=99)
     np.testing.assert_array_equal(again.local_p, hotspots.moran(cell_set((20, 20)), values, band_m=150, permutations=99).local_p)
+
+
+def test_a_value_at_the_mean_is_on_neither_side_however_it_rounds() -> None:
+    """0.1, 0.2, 0.3 in turn: the mean is 0.2 but for rounding; such a cell has I = 0 and p = 1 whatever lies around it."""
+    values = (np.arange(36).reshape(6, 6) % 3 + 1) / 10 + 1000
+    result = hotspots.moran(cell_set((6, 6)), values, band_m=142)
+    middle = values == 1000.2
+    assert middle.any()
+    assert not result.local_i[middle].any()
+    assert (result.local_p[middle] == 1).all()
 
 
 def test_equal_values_and_lonely_cells_are_no_pattern() -> None:
