@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from importlib import resources
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
+from sklearn.neighbors import KernelDensity
 
 from gridgis.errors import Cancelled, CrsError, DataError
 from gridgis.hotspots import adaptive_density, density, gaussian, relative_risk, stripes
@@ -157,6 +160,26 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(stripes, "cores", lambda threads=threads: threads)
         results.append(density(xy, lattice=lattice(), bandwidth_m=300))
     assert all(np.array_equal(result, results[0]) for result in results)
+
+
+def test_a_month_of_west_yorkshire_is_scikit_learns_density_times_the_number_of_incidents() -> None:
+    """July 2016 as published, up to 43 incidents on one snap point, with the tree of scikit-learn as judge."""
+    file = resources.files("crime_sim_toolkit") / "tests/testing_data/test_policedata/2016-07/2016-07-west-yorkshire-street.csv"
+    table = pd.read_csv(str(file), usecols=["Longitude", "Latitude"]).dropna()
+    places = gpd.GeoSeries.from_xy(table["Longitude"], table["Latitude"], crs=4326).to_crs(27700)
+    xy = np.column_stack([places.x, places.y])
+    assert len(xy) > 25_000
+    assert np.unique(xy, axis=0, return_counts=True)[1].max() == 43
+    grid = Lattice.covering(tuple(places.total_bounds), 500, "EPSG:27700")
+    found = density(xy, lattice=grid, bandwidth_m=800, kernel="gaussian")
+    row, column = np.mgrid[2 : grid.rows : 25, 3 : grid.columns : 25]
+    tree = KernelDensity(bandwidth=800, kernel="gaussian", rtol=1e-9).fit(xy)
+    theirs = np.exp(tree.score_samples(np.column_stack([axis.ravel() for axis in grid.centre(row, column)])))
+    np.testing.assert_allclose(found[row, column].ravel(), theirs * len(xy) * 1e6, rtol=1e-6)
+    wide = Lattice.covering(
+        (grid.x0 - 1000, grid.y0 - 1000, grid.total_bounds[2] + 1000, grid.total_bounds[3] + 1000), 500, "EPSG:27700"
+    )
+    assert density(xy, lattice=wide, bandwidth_m=1000).sum() * 0.25 == pytest.approx(len(xy), rel=0.01)
 
 
 # --- the boundary ----------------------------------------------------------------------------------------------------
