@@ -14,6 +14,8 @@ from gridgis.progress import Progress
 from gridgis.text import t
 
 if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
     from gridgis.tasks.hotspot_bases import Base
     from gridgis.tasks.hotspot_points import FileColumns, Filters, Incidents
 
@@ -108,6 +110,7 @@ rates_options = chain(
     option("--base", metavar="FILE", type=click.Path()),
     option("--per", type=Number(above=True), default=1000.0, show_default=True),
 )
+on_option = option("--on", metavar="LAYER|FILE")
 result_option = option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False))
 
 
@@ -163,6 +166,27 @@ def read_incidents(
     if kind is not None and base_file is not None:
         base = hotspot_bases.base_of_file(base_file, kind, incidents)
     return incidents, base
+
+
+def read_polygons(
+    front: Front, points_file: str | None, options: Mapping[str, Any], incidents: Incidents
+) -> tuple[GeoDataFrame, str]:
+    """The polygons `--on` names: a layer of the workspace, or a file."""
+    from gridgis.tasks import hotspot_polygons
+
+    on = str(options["on"])
+    for name in ("cell_m", "origin"):
+        if options[name] is not None:
+            raise click.UsageError(t("cli.usage_on", front.lang), click.get_current_context())
+    if points_file is not None:
+        return hotspot_polygons.polygons_of_file(on, incidents), on
+    if on not in hotspot_polygons.ON:
+        message = t("cli.value_one_of", front.lang, value=on, words=", ".join(hotspot_polygons.ON))
+        raise click.BadParameter(message, click.get_current_context(), param_hint="--on")
+    import gridgis
+
+    with gridgis.open_workspace(options["workspace"] or DEFAULT_WORKSPACE) as opened:
+        return hotspot_polygons.polygons_of_workspace(opened, on), on
 
 
 def refuse_file_options(front: Front, options: Mapping[str, Any]) -> None:

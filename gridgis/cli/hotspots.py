@@ -13,9 +13,11 @@ from gridgis.cli.hotspot_options import (
     cells_options,
     columns_of,
     filters_of,
+    on_option,
     points_options,
     rates_options,
     read_incidents,
+    read_polygons,
     result_option,
     test_options,
 )
@@ -27,7 +29,10 @@ from gridgis.text import number, percent, t
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from gridgis.tasks.hotspot_bases import Base
     from gridgis.tasks.hotspot_pairs import Either
+    from gridgis.tasks.hotspot_points import Incidents
+    from gridgis.tasks.hotspot_polygons import Method
     from gridgis.tasks.hotspot_results import Report
 
 hotspots = Group(
@@ -52,6 +57,7 @@ points_argument = click.argument("points_file", metavar="[POINTS_FILE]", require
 @points_argument
 @points_options
 @cells_options
+@on_option
 @test_options
 @rates_options
 @result_option
@@ -62,7 +68,11 @@ def gi(front: Front, *, points_file: str | None, output: str | None, **options: 
     hotspot_results.check_output(output, "gi")
     with work(front) as progress:
         incidents, base = read_incidents(front, points_file, options, progress)
-        report = hotspotting.gi(incidents, base=base, progress=progress, **tested(options), per=options["per"])
+        report: Report
+        if options["on"] is None:
+            report = hotspotting.gi(incidents, base=base, progress=progress, **tested(options), per=options["per"])
+        else:
+            report = polygons(front, "gi", points_file, options, incidents, base, progress)
         show(front, report, output, progress)
 
 
@@ -70,6 +80,7 @@ def gi(front: Front, *, points_file: str | None, output: str | None, **options: 
 @points_argument
 @points_options
 @cells_options
+@on_option
 @test_options
 @rates_options
 @result_option
@@ -80,7 +91,11 @@ def moran(front: Front, *, points_file: str | None, output: str | None, **option
     hotspot_results.check_output(output, "moran")
     with work(front) as progress:
         incidents, base = read_incidents(front, points_file, options, progress)
-        report = hotspotting.moran(incidents, base=base, progress=progress, **tested(options), per=options["per"])
+        report: Report
+        if options["on"] is None:
+            report = hotspotting.moran(incidents, base=base, progress=progress, **tested(options), per=options["per"])
+        else:
+            report = polygons(front, "moran", points_file, options, incidents, base, progress)
         show(front, report, output, progress)
 
 
@@ -194,6 +209,21 @@ def score(
         show(front, report, output, progress)
 
 
+def polygons(
+    front: Front, method: Method, points_file: str | None, options: dict[str, Any], incidents: Incidents, base: Base | None,
+    progress: Progress,
+) -> Report:  # fmt: skip
+    """The method on the polygons `--on` names instead of cells."""
+    from gridgis.tasks import hotspot_polygons
+
+    frame, on = read_polygons(front, points_file, options, incidents)
+    names = ("band_m", "permutations", "seed", "per")
+    return hotspot_polygons.on_polygons(
+        incidents, frame, method=method, on=on, fdr=not options["no_fdr"], base=base, progress=progress,
+        **{name: options[name] for name in names},
+    )  # fmt: skip
+
+
 def tested(options: dict[str, Any]) -> dict[str, Any]:
     """The options of cells and tests, as the tasks name them."""
     names = ("cell_m", "origin", "band_m", "permutations", "seed")
@@ -234,7 +264,11 @@ def tables(front: Front, report: Report, document: dict[str, Any]) -> Sequence[T
 
     parts: list[Table | str] = [report.message(front.lang)]
     names = ("points_used", "points_filtered", "duplicates", "cell_m", "band_m", "bandwidth_m", "crs", "file")
-    shown = {"lattice_cells": document.get("cells"), **{name: document.get(name) for name in names}}
+    shown = {
+        "lattice_cells": document.get("cells"),
+        "polygons": document.get("polygons"),
+        **{name: document.get(name) for name in names},
+    }
     # whole metres are whole
     plain = {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in shown.items()}
     parts.append(facts(front, {name: value for name, value in plain.items() if value is not None}))

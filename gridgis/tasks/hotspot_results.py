@@ -19,10 +19,11 @@ from gridgis.files.writing import write_csv, write_frame
 from gridgis.progress import Progress, silent
 from gridgis.tasks.hotspot_heat import HeatReport
 from gridgis.tasks.hotspot_maps import CompareReport, ScoreReport
+from gridgis.tasks.hotspot_polygons import PolygonReport
 from gridgis.tasks.hotspot_series import EmergingReport, WhenReport
 from gridgis.tasks.hotspotting import LAYER, GiReport, MoranReport
 
-Report = GiReport | MoranReport | HeatReport | EmergingReport | CompareReport | ScoreReport | WhenReport
+Report = GiReport | MoranReport | HeatReport | EmergingReport | CompareReport | ScoreReport | WhenReport | PolygonReport
 
 _CELLS: Final = (".gpkg", ".geojson", ".parquet", ".fgb", ".zip", ".csv", ".xlsx")
 # method -> what it can be written as; the first is what people use
@@ -85,8 +86,13 @@ def write_result(report: Report, file: str | Path, *, progress: Progress = silen
     elif suffix == ".tif" and isinstance(report, (GiReport, MoranReport, EmergingReport)):
         _raster(path, report, progress)
     else:
+        if suffix == ".tif":
+            raise DataError("export.ending", file=path.name, endings=", ".join(_CELLS))
         progress("hotspot_tasks.stage_write", 0, 1)
-        synthetic = report.synthetic if isinstance(report, (CompareReport, ScoreReport)) else report.laid.incidents.synthetic
+        if isinstance(report, (CompareReport, ScoreReport)):
+            synthetic = report.synthetic
+        else:
+            synthetic = (report.incidents if isinstance(report, PolygonReport) else report.laid.incidents).synthetic
         write_frame(path, report.frame(), layer=LAYER, synthetic=synthetic)
         progress("hotspot_tasks.stage_write", 1, 1)
     return path

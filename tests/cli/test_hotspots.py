@@ -177,6 +177,9 @@ def test_a_workspace_is_looked_at_by_every_method(miaoling: Path, tmp_path: Path
     rates = said(capsys, "gi", "-w", miaoling, "--rates", "residents", "-o", tmp_path / "rates.gpkg")
     assert rates["rates"]["per"] == 1000
     assert "rate_smoothed" in gpd.read_file(tmp_path / "rates.gpkg")
+    grids = said(capsys, "gi", "-w", miaoling, "--on", "grids", "-o", tmp_path / "grids.gpkg")
+    assert len(gpd.read_file(tmp_path / "grids.gpkg", layer="hotspots")) == grids["polygons"]
+    assert said(capsys, "moran", "-w", miaoling, "--on", "villages")["polygons"] == 16
     assert said(capsys, "density", "-w", miaoling, "--against", "residents")["against"]["of"] == "residents"
 
 
@@ -214,6 +217,7 @@ def test_every_method_has_help(capsys: pytest.CaptureFixture[str], lang: str) ->
         (["gi", "FILE", "--lattice-origin", "5"], 2, "two numbers"),
         (["gi", "FILE", "--hours", "25"], 2, "0 to 23"),
         (["compare", "FILE"], 2, "--split"),
+        (["gi", "FILE", "--on", "FILE", "--cell-m", "50"], 2, "--cell-m"),
         (["gi", "FILE", "-o", "out.png"], 1, "out.png"),
         (["gi", "missing.csv"], 1, "missing.csv"),
         (["gi", "FILE", "--category", "c"], 1, "There are: a, b"),

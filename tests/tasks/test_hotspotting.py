@@ -20,7 +20,15 @@ from gridgis import sample, toy
 from gridgis.errors import CrsError, DataError
 from gridgis.hotspots import false_discovery, two_sided_p
 from gridgis.store import Workspace
-from gridgis.tasks import hotspot_bases, hotspot_heat, hotspot_maps, hotspot_pairs, hotspot_results, hotspot_series
+from gridgis.tasks import (
+    hotspot_bases,
+    hotspot_heat,
+    hotspot_maps,
+    hotspot_pairs,
+    hotspot_polygons,
+    hotspot_results,
+    hotspot_series,
+)
 from gridgis.tasks.hotspotting import FileColumns, Filters, from_file, from_workspace, gi, lay, moran
 from tests.support import shared
 
@@ -286,6 +294,43 @@ def test_polygons_with_counts_are_spread_by_area_and_rasters_by_share(tmp_path: 
     assert np.allclose(hotspot_bases.base_per_cell(hotspot_bases.base_of_file(tif, "residents", read), laid.cells), 10.0)
     with pytest.raises(DataError, match="raster"):
         hotspot_bases.base_of_file(tif, "households", read)
+
+
+def test_hot_spots_of_management_grids_are_pysals(miaoling: Workspace) -> None:
+    grids = hotspot_polygons.polygons_of_workspace(miaoling, "grids")
+    report = hotspot_polygons.on_polygons(from_workspace(miaoling), grids, on="grids")
+    frame = report.frame()
+    near = libpysal.weights.Queen.from_dataframe(grids.reset_index(), use_index=False, silence_warnings=True)
+    judge = esda.G_Local(frame["count"].to_numpy(float), near, transform="B", star=True, permutations=0)
+    np.testing.assert_allclose(frame["gi_z"], judge.Zs, atol=1e-9)
+    assert frame["count"].sum() == report.used > 0
+    told = report.to_json()
+    assert told["points_used"] + sum(told["points_left_out"].values()) == told["points_total"]
+    assert told["reasons"][0]["parameter"] == "neighbours"
+
+
+def test_rates_of_villages_divide_by_what_their_buildings_hold(miaoling: Workspace) -> None:
+    read = from_workspace(miaoling)
+    villages = hotspot_polygons.polygons_of_workspace(miaoling, "villages")
+    base = hotspot_bases.base_of_workspace(miaoling, "buildings", read)
+    report = hotspot_polygons.on_polygons(read, villages, method="moran", base=base, on="villages")
+    houses = gpd.sjoin(miaoling.read("buildings").set_geometry(miaoling.read("buildings").representative_point()), villages)
+    number = houses.groupby(houses.columns[houses.columns.str.startswith("index_") | (houses.columns == "code")][0]).size()
+    frame = report.frame()
+    assert frame["rate"].to_numpy() == pytest.approx((1000 * frame["count"] / number.reindex(frame.index)).to_numpy(), rel=0.01)
+    assert report.whole is not None
+    assert report.to_json()["i"] == report.whole.i
+
+
+def test_polygons_of_a_file_count_a_point_on_their_border_once(tmp_path: Path, area: Path) -> None:
+    file = tmp_path / "strips.gpkg"
+    strips = [shapely.box(EAST + x, NORTH, EAST + x + 200, NORTH + 1000) for x in range(0, 1000, 200)]
+    gpd.GeoDataFrame({"code": list("abcde"), "name": list("ABCDE")}, geometry=strips, crs=toy.CRS).to_file(file)
+    rows = [(200, 500, ""), (400, 500, ""), *[(450, 10 * y, "") for y in range(1, 9)]]
+    read = from_file(points_file(tmp_path, rows), within=area, columns=METRES)
+    report = hotspot_polygons.on_polygons(read, hotspot_polygons.polygons_of_file(file, read), band_m=250)
+    assert report.counts.to_dict() == {"a": 1, "b": 1, "c": 8, "d": 0, "e": 0}
+    assert report.frame().index.tolist() == list("abcde")
 
 
 # --- density, time, pairs --------------------------------------------------------------------------------------------
