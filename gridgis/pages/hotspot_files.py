@@ -123,9 +123,11 @@ def page(taken: Taken) -> bytes:
     parts += [words.headline(spots, taken.before, lang), words.figures(spots, taken.before, lang)]
     parts.append(_heading("hotspage.map_title", lang))
     parts.append(f'<iframe title="{html.escape(t("hotspage.map_title", lang))}" srcdoc="{html.escape(drawn_map)}"></iframe>')
-    parts += [_heading("hotspage.series_label", lang), hotspot_panel.series(spots, lang)]
-    parts += [_heading("hotspage.week_title", lang), hotspot_panel.week(spots, lang)]
-    parts += [_heading("hotspage.spots_title", lang), words.spot_table(spots, lang)]
+    earlier = taken.before.series.tolist() if taken.before is not None else None
+    series = hotspot_panel.series(spots, lang, earlier=earlier, before=taken.before)
+    for key, chart in (("series_label", series), ("week_title", hotspot_panel.week(spots, lang))):
+        parts += [_heading(f"hotspage.{key}", lang), f'<div style="max-width:560px">{chart}</div>']
+    parts += [_heading("hotspage.spots_title", lang), words.spot_table(spots, lang, whole=True)]
     parts += [_heading("hotspage.explain_title", lang), words.explanation(spots, lang)]
     sheet = (resources.files("gridgis.pages") / "style.css").read_text(encoding="utf-8")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(taken.title)}</title>'

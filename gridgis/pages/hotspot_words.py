@@ -22,14 +22,14 @@ def headline(spots: HotSpots, before: Against | None, lang: Lang) -> str:
         "hotspage.head_count",
         lang,
         period=html.escape(period_text(spots.chosen.first, spots.chosen.last, lang)),
-        place=html.escape(spots.place),
+        place=html.escape(spots.place or t("hotspage.place_whole", lang)),
         kinds=html.escape(kinds_text(spots, lang)),
         count=_bold(text.number(spots.used)),
     )
     if len(spots.spots):
         top = spots.spots.iloc[0]
         said += t(
-            "hotspage.head_hot",
+            "hotspage.head_hot_one" if len(spots.spots) == 1 else "hotspage.head_hot",
             lang,
             spots=_bold(text.number(len(spots.spots))),
             share=_bold(text.percent(spots.hot_share)),
@@ -94,13 +94,17 @@ def spot_columns(lang: Lang, *, short: bool = False) -> list[Column]:
     return columns[:4] if short else columns
 
 
-def spot_table(spots: HotSpots, lang: Lang, *, short: bool = False, most: int | None = None) -> str:
-    """The hot spots, the surest first."""
+def spot_table(spots: HotSpots, lang: Lang, *, short: bool = False, most: int | None = None, whole: bool = False) -> str:
+    """The hot spots, the surest first; `short` with few columns, `whole` without a limit to its height."""
     frame = spots.spots.head(most) if most else spots.spots
     frame = frame.reset_index().assign(q=[chance(float(q)) for q in frame["q"]])
     frame["place"] = frame["place"].where(frame["place"] != "", "–")
     return tables.table(
-        frame, spot_columns(lang, short=short), lang, height_px=None if short else 420, label=t("hotspage.spots_title", lang)
+        frame,
+        spot_columns(lang, short=short),
+        lang,
+        height_px=None if short or whole else 420,
+        label=t("hotspage.spots_title", lang),
     )
 
 
@@ -153,8 +157,9 @@ def period_text(first: dt.date, last: dt.date, lang: Lang) -> str:
         return t("hotspage.year", lang, year=first.year)
     if whole_year:
         return t("hotspage.years", lang, first=first.year, last=last.year)
-    if first.day == 1 and (last + dt.timedelta(days=1)).day == 1 and (first.year, first.month) == (last.year, last.month):
-        return month_text(first.year, first.month, lang)
+    if first.day == 1 and (last + dt.timedelta(days=1)).day == 1:
+        begin, end = month_text(first.year, first.month, lang), month_text(last.year, last.month, lang)
+        return begin if begin == end else t("hotspage.span", lang, first=begin, last=end)
     return t("hotspage.span", lang, first=text.day(first, lang), last=text.day(last, lang))
 
 

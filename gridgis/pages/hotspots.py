@@ -95,7 +95,7 @@ def _filters(incidents: Incidents, lang: Lang) -> DeltaGenerator:
             shared.say("hotspage.filter_area"),
             ["", *incidents.areas.sort_index().index],
             key=state.key("area"),
-            format_func=lambda code: incidents.name_of(code) if code else t("hotspage.area_all", lang, place=incidents.place),
+            format_func=lambda code: _area_name(incidents, code, lang),
         )
         five.selectbox(
             shared.say("hotspage.filter_earlier"),
@@ -107,6 +107,12 @@ def _filters(incidents: Incidents, lang: Lang) -> DeltaGenerator:
             _when(incidents)
             _parameters(lang)
             return st.container(key="gp_hs_reasons")
+
+
+def _area_name(incidents: Incidents, code: str, lang: Lang) -> str:
+    if code:
+        return incidents.name_of(code)
+    return t("hotspage.area_all" if incidents.place else "hotspage.area_whole", lang, place=incidents.place)
 
 
 def _when(incidents: Incidents) -> None:

@@ -83,8 +83,8 @@ def test_the_sentence_says_what_a_hand_counts(open_link: Any, square_file: Path)
     hot = 5
     share = (HEAPED + hot) / ALL
     assert headline(app) == (
-        f"2012: {ALL} incidents in Square, with 1 hot spots that hold {share * 100:.1f} % of them on 1.3 % of the ground; "
-        f"the surest lies in East ({HEAPED + hot} incidents)."
+        f"2012: {ALL} incidents in Square, with 1 hot spot that holds {share * 100:.1f} % of them on 1.3 % of the ground; "
+        f"the surest is in East ({HEAPED + hot} incidents)."
     )
 
 
