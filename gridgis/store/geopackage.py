@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -283,8 +283,8 @@ def create(path: Path, build: Callable[[Backend, sa.Connection], None]) -> None:
     if not path.parent.is_dir():
         raise WorkspaceError("store.no_folder", place=str(path), folder=str(path.parent))
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    unfinished.unlink(missing_ok=True)
     try:
+        unfinished.unlink(missing_ok=True)
         with closing(sqlite3.connect(unfinished)) as made:
             made.execute("PRAGMA journal_mode = WAL")
         backend = GeoPackage(unfinished, read_only=False)
@@ -298,9 +298,10 @@ def create(path: Path, build: Callable[[Backend, sa.Connection], None]) -> None:
     except OSError as error:
         if isinstance(error, WorkspaceError):
             raise
-        raise WorkspaceError("store.failed", place=str(path), reason=str(error)) from error
+        raise WorkspaceError("store.failed", place=str(path), reason=error.strerror or str(error)) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that cannot be written to has been told already
+            unfinished.unlink(missing_ok=True)
 
 
 def open_backend(path: Path) -> GeoPackage:

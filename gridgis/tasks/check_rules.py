@@ -161,32 +161,46 @@ def empty_periods(frame: pd.DataFrame) -> Bools:
     return np.asarray((start >= end).fillna(False), dtype=bool)
 
 
-def unlogged(frame: pd.DataFrame, log: pd.DataFrame) -> list[tuple[str, str]]:
-    """(key, column) of rows whose state is not what the last entry of the change log left; `*` for a row without an entry."""
-    last = log.dropna(subset=["key"]).drop_duplicates("key", keep=_newest(log))
-    after = dict(zip(last["key"], last["after"], strict=True))
-    found = []
-    for key, row in zip(frame.index, frame.to_dict("records"), strict=True):
-        entry = after.get(key)
-        if entry is None:
-            found.append((str(key), "*"))
-            continue
-        column = next((name for name, value in entry.items() if name in row and not _same(row[name], value)), None)
-        if column is not None:
-            found.append((str(key), column))
-    return found
+def unlogged(frame: gpd.GeoDataFrame, log: pd.DataFrame) -> list[tuple[int, str]]:
+    """Position and column of rows whose state is not what the last entry of the change log left; `*` for a row without one."""
+    after = _last_images(log)
+    found = {at: "*" for at, key in enumerate(frame.index) if key not in after}
+    entries = [after.get(key, {}) for key in frame.index]
+    for name in frame.columns.drop("geometry"):
+        for at, (state, entry) in enumerate(zip(frame[name], entries, strict=True)):
+            if at not in found and not _same(state, entry.get(name)):
+                found[at] = str(name)
+    logged = shapely.from_wkb(np.array([entry.get("geometry") for entry in entries], dtype=object))
+    drawn = _single(np.asarray(frame.geometry.array, dtype=object))
+    # a missing geometry is equal to a missing one here
+    differs = ~shapely.equals_identical(drawn, _single(logged)) & ~(shapely.is_missing(drawn) & shapely.is_missing(logged))
+    found |= {int(at): "geometry" for at in np.flatnonzero(differs) if at not in found}
+    return sorted(found.items())
 
 
-def _newest(log: pd.DataFrame) -> Any:
-    newest_last = len(log) < 2 or log["at"].iloc[0] <= log["at"].iloc[-1]
-    return "last" if newest_last else "first"
+def deleted(frame: gpd.GeoDataFrame, log: pd.DataFrame) -> gpd.GeoDataFrame:
+    """What the change log left and the layer has no longer: keys and geometry of its rows."""
+    lost = {key: image for key, image in _last_images(log).items() if key not in frame.index}
+    shapes = shapely.from_wkb(np.array([image.get("geometry") for image in lost.values()], dtype=object))
+    return gpd.GeoDataFrame(index=pd.Index(list(lost), name=frame.index.name), geometry=list(shapes), crs=frame.crs)
+
+
+def _last_images(log: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """How each row was left by its last entry, by key, without the rows that were retired."""
+    last = log.dropna(subset=["key"]).drop_duplicates("key", keep="last")
+    last = last[last["action"] != "retire"]
+    return dict(zip(last["key"], last["after"], strict=True))
+
+
+def _single(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Collections of one part as that part: stores write either for the other."""
+    alone = (shapely.get_type_id(shapes) > 3) & (shapely.get_num_geometries(shapes) == 1)
+    return np.where(alone, shapely.get_geometry(shapes, 0), shapes)
 
 
 def _same(state: Any, logged: Any) -> bool:
     if state is None or (not isinstance(state, str) and pd.api.types.is_scalar(state) and pd.isna(state)):
         return logged is None or (isinstance(logged, float) and logged != logged)
-    if isinstance(state, shapely.Geometry):
-        return True  # geometry is compared by the store, which knows how it writes it
     if isinstance(state, (dt.date, dt.datetime)):
         return str(logged)[:10] == state.isoformat()[:10]
     if isinstance(state, (int, float, np.integer, np.floating)) and isinstance(logged, (int, float)):

@@ -23,6 +23,8 @@ from gridgis.tasks import check_rules as judge
 from gridgis.text import Lang, t
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gridgis.store import Workspace
 
 _MOST_PER_RULE: Final = 100
@@ -86,12 +88,19 @@ class View:
     def __init__(self, ws: Workspace) -> None:
         self.ws = ws
         self._frames: dict[str, gpd.GeoDataFrame] = {}
+        self._logs: dict[str, pd.DataFrame] = {}
 
     def frame(self, layer: str) -> gpd.GeoDataFrame:
         """The latest rows of a layer."""
         if layer not in self._frames:
             self._frames[layer] = self.ws.read(layer)
         return self._frames[layer]
+
+    def log(self, layer: str) -> pd.DataFrame:
+        """The change log of a layer."""
+        if layer not in self._logs:
+            self._logs[layer] = self.ws.log(layer=layer)
+        return self._logs[layer]
 
     def layers(self, column: str | None = None) -> Iterator[tuple[Layer, gpd.GeoDataFrame]]:
         """The layers that have rows, and the column if one is named."""
@@ -202,7 +211,7 @@ def _required(view: View) -> Iterator[Broken]:
 def _known_word(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         for column in layer.columns:
-            allowed = column.values
+            allowed = column.values  # noqa: PD011 (no frame, a column of the table of layers)
             if allowed and column.name in frame.columns:
                 bad = frame[column.name].notna() & ~frame[column.name].isin(allowed)
                 for at in np.flatnonzero(bad).tolist():
@@ -256,9 +265,16 @@ def _days(view: View) -> Iterator[Broken]:
 def _log(view: View) -> Iterator[Broken]:
     for layer, frame in view.layers():
         if layer.history:
-            for key, column in judge.unlogged(frame, view.ws.log(layer=layer.name)):
-                at = int(np.flatnonzero(frame.index == key)[0])
+            for at, column in judge.unlogged(frame, view.log(layer.name)):
                 yield _at("log", layer.name, frame, [at], column=column)
+
+
+def _log_deleted(view: View) -> Iterator[Broken]:
+    for name, layer in LAYERS.items():
+        if layer.history:
+            gone = judge.deleted(view.frame(name), view.log(name))
+            for at in range(len(gone)):
+                yield _at("log_deleted", name, gone, [at])
 
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -279,6 +295,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "cell_area": _cell_area,
     "days": _days,
     "log": _log,
+    "log_deleted": _log_deleted,
 }
 
 

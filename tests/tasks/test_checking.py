@@ -143,18 +143,50 @@ def test_draft_and_void_grids_may_overlap(town):
     assert check(town).ok
 
 
-def test_a_state_changed_behind_the_log_is_found(town):
+def behind_the_log(town, *statements):
+    """What the check tells after another program has written to the file."""
     path = town.info.url
     town.close()
     with sqlite3.connect(path) as live:
-        live.create_function("ST_IsEmpty", 1, lambda _: 0)
-        for name in ("ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):
-            live.create_function(name, 1, lambda _: 0.0)
-        live.execute("UPDATE grids SET officer = 'Nobody' WHERE code = 'G1'")
+        for (name,) in live.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'grids'").fetchall():
+            live.execute(f'DROP TRIGGER "{name}"')
+        for statement, *values in statements:
+            live.execute(statement, values)
     live.close()
     with open_workspace(path) as again:
-        told = check(again).findings
-    assert [(f.rule, f.layer, f.keys, f.facts["column"]) for f in told] == [("log", "grids", ("G1",), "officer")]
+        return [(f.rule, f.layer, f.keys, f.facts.get("column")) for f in check(again).findings]
+
+
+def test_a_value_changed_behind_the_log_is_found(town):
+    told = behind_the_log(town, ("UPDATE grids SET officer = 'Nobody' WHERE code = 'G1'",))
+    assert told == [("log", "grids", ("G1",), "officer")]
+
+
+def test_a_value_filled_in_behind_the_log_is_found(town):
+    told = behind_the_log(town, ("UPDATE grids SET population = 7 WHERE code = 'G2'",))
+    assert told == [("log", "grids", ("G2",), "population")]
+
+
+def test_a_border_moved_behind_the_log_is_found(town):
+    told = behind_the_log(town, ("UPDATE grids SET geom = (SELECT geom FROM grids WHERE code = 'G1') WHERE code = 'G2'",))
+    assert ("log", "grids", ("G2",), "geometry") in told
+
+
+def test_a_row_deleted_behind_the_log_is_found(town):
+    assert behind_the_log(town, ("DELETE FROM grids WHERE code = 'G1'",)) == [("log_deleted", "grids", ("G1",), None)]
+
+
+def test_a_layer_emptied_behind_the_log_is_found(town):
+    told = behind_the_log(town, ("DELETE FROM grids",))
+    assert [rule for rule, *_ in told] == ["log_deleted"] * len(toy.grids())
+
+
+def test_changes_corrections_and_retirements_leave_log_and_state_in_step(each_town):
+    with each_town.write(who="test", why="history", at=AT) as write:
+        write.retire("grids", ["G1"], valid_to=dt.date(2013, 2, 1))
+        write.change("grids", only(write.read("grids"), "G2", officer="Wu"), valid_from=dt.date(2013, 2, 1))
+        write.correct("grids", only(write.read("grids"), "G2", officer="Hu"))
+    assert [f for f in check(each_town).findings if f.rule.startswith("log")] == []
 
 
 def test_the_report_is_plain_json(town):
