@@ -206,3 +206,28 @@ def as_far_by_chance(
             place[order[step]] = n
             other = swapped[step]
             order[step], order[other] = order[other], order[step]
+
+
+@compiled
+def looked_up(p: Array, steps: Array, values: Array, starts: Array, out: Array, first: int, last: int) -> None:
+    """The value that belongs to each p: `steps` ascending and holding every p, `starts` where each of equal parts of 0–1 begins.
+
+    >>> out = np.zeros(3)
+    >>> looked_up(np.array([0.5, np.nan, 0.1]), np.array([0.1, 0.5]), np.array([7.0, 8.0]), np.array([0, 1, 2]), out, 0, 3)
+    >>> out.tolist()
+    [8.0, nan, 7.0]
+    """
+    parts = len(starts) - 1
+    for i in range(first, last):
+        if np.isnan(p[i]):
+            out[i] = np.nan
+            continue
+        part = min(int(p[i] * parts), parts - 1)
+        low, high = starts[part], starts[part + 1] - 1
+        while low < high:
+            middle = (low + high) // 2
+            if steps[middle] < p[i]:
+                low = middle + 1
+            else:
+                high = middle
+        out[i] = values[low]

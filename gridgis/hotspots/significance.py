@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from gridgis.hotspots.band import in_blocks, own
+
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int8]
+# p-values are looked up in so many parts of 0–1 at most, by lines of so many
+_PARTS: Final = 1 << 20
+_LINE: Final = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,25 @@ def false_discovery(p: NDArray[Any]) -> Floats:
     >>> false_discovery(np.array([0.01, 0.04, 0.03, np.nan])).round(3).tolist()
     [0.03, 0.04, 0.04, nan]
     """
-    flat = np.asarray(p, dtype=np.float64).ravel()
-    order = np.argsort(flat)  # NaN comes last
-    tests = len(flat) - int(np.count_nonzero(np.isnan(flat)))
-    scaled = flat[order[:tests]]
-    scaled *= tests / np.arange(1.0, tests + 1)
-    backwards = scaled[::-1]
-    np.minimum(np.minimum.accumulate(backwards), 1.0, out=backwards)
-    q = np.full(flat.shape, np.nan)
-    q[order[:tests]] = scaled
+    from gridgis.hotspots import kernels
+
+    flat = own(np.asarray(p, dtype=np.float64).ravel())
+    ascending = np.sort(flat)  # NaN comes last
+    ascending = ascending[: len(flat) - int(np.count_nonzero(np.isnan(flat)))]
+    tests = len(ascending)
+    # counts make few different sums: of equal p-values the last has the rank of all
+    rank = np.flatnonzero(np.append(ascending[1:] != ascending[:-1], tests > 0)) + 1
+    steps = ascending[rank - 1]
+    least = np.minimum(np.minimum.accumulate((steps * (tests / rank))[::-1])[::-1], 1.0)
+    parts = max(min(len(steps), _PARTS), 1)
+    part = np.minimum((steps * parts).astype(np.int64), parts - 1)
+    starts = np.searchsorted(part, np.arange(parts + 1))
+    q = np.empty_like(flat)
+
+    def work(first: int, last: int) -> None:
+        kernels.looked_up(flat, steps, least, starts, q, first * _LINE, min(last * _LINE, len(flat)))
+
+    in_blocks(work, (-(-len(flat) // _LINE), _LINE))
     return q.reshape(np.shape(p))
 
 
