@@ -111,6 +111,22 @@ def test_an_origin_off_the_lines_is_refused() -> None:
         Lattice(crs, 0, 0, 100, 0, 1)
 
 
+@given(
+    st.floats(-1e6, 1e7), st.floats(-1e6, 1e7), st.integers(-5000, 5000), st.integers(-5000, 5000), st.sampled_from([1, 30, 100])
+)
+def test_lines_may_run_through_any_point_of_whole_metres(x: float, y: float, across: int, up: int, cell_m: int) -> None:
+    lattice = Lattice.covering((x, y, x + 999, y + 1), cell_m, CRS, origin=(across, up))
+    west, south, east, north = lattice.total_bounds
+    assert (west - across) % cell_m == (south - up) % cell_m == 0
+    assert west <= x < west + cell_m
+    assert south <= y < south + cell_m
+    assert east - cell_m < x + 999 <= east
+    assert north - cell_m < y + 1 <= north or lattice.rows == 1
+    row, column = lattice.cell_at([west, x], [south, y])
+    assert row.tolist() == [lattice.rows - 1] * 2
+    assert column.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("crs", ["EPSG:4490", "EPSG:3857"])
 def test_degrees_and_mercator_are_refused(crs: str) -> None:
     with pytest.raises(CrsError):
