@@ -26,6 +26,8 @@ LEAST_CELL_M: Final = 10
 MOST_CELLS: Final = 250_000
 # bands tried, in cells: from the ring of eight neighbours to 112 of them; wider ones smooth a town into one spot
 BANDS: Final = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
+# a peak of z below this may be chance
+_CLEAR: Final = 1.96
 # 28 neighbours: near the 30 from which sums of skewed counts may be taken as normal
 DEFAULT_BAND: Final = 3.0
 # a quartic kernel of radius R spreads as far as a Gaussian of σ = R / √8: both have that standard deviation on each axis
@@ -136,7 +138,7 @@ def choose_band(cells: CellSet, counts: ArrayLike, *, bands: Sequence[float] = B
 
     1. The z-value of global Moran's I is taken with bands of 1.5, 2, 2.5, 3, 4, 5 and 6 cells (as far as half the lattice's
        shorter side). It grows as long as a wider band takes in more of the same clusters, and falls when it reaches beyond.
-    2. The first peak is the band (incremental spatial autocorrelation).
+    2. The first peak above 1.96 is the band (incremental spatial autocorrelation).
     3. Without a peak, or where no two cells differ, it is 3 cells, which gives 28 neighbours.
 
     Parameters
@@ -168,7 +170,7 @@ def choose_band(cells: CellSet, counts: ArrayLike, *, bands: Sequence[float] = B
         for done, band in enumerate(tried):
             progress("hotspot_auto.stage_band", done, len(tried))
             z.append(float(moran(cells, values, band_m=band * side).z))
-            if len(z) > 1 and z[-2] > 0 and z[-1] < z[-2]:
+            if len(z) > 1 and z[-2] > _CLEAR and z[-1] < z[-2]:
                 best = tried[len(z) - 2]
                 told = {"value": best * side, "z": z[-2], "neighbours": Band(side, best * side).size - 1}
                 return Choice("band_m", best * side, "hotspot_auto.band_peak", told)

@@ -21,6 +21,7 @@ from gridgis.errors import CrsError, DataError
 from gridgis.files import Raw, read_any, read_raw
 from gridgis.files.mapping import recognise
 from gridgis.files.places import coordinate_columns, missing_crs, place
+from gridgis.files.tables import fold
 from gridgis.files.times import check_zone, instants
 from gridgis.hotspots.points import Points, PointsReport, read_points
 from gridgis.layers import LAYERS
@@ -37,6 +38,12 @@ EARLIEST: Final = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
 # what cannot be read as a time is moved here, before EARLIEST, so that it counts as impossible and not as missing
 _IMPOSSIBLE: Final = pd.Timestamp("1700-01-01", tz="UTC")
 _START, _END, _KIND, _WEIGHT = "__start", "__end", "__kind", "__weight"
+# headings of times in published incident data, folded, after those the layer `incidents` knows
+_TIMES: Final = (
+    "occurredon", "occurredondate", "occurrencedate", "incidentdate", "incidentdatetime", "datetimeoccurred", "dateoccurred",
+    "dateocc", "timestamp", "datesingle", "datestart", "starttime", "startdate", "createdat", "createddate", "reporteddate",
+    "发生日期", "案发日期", "报案时间", "创建时间",
+)  # fmt: skip
 # categories named in an error
 _MOST_NAMED: Final = 20
 
@@ -245,7 +252,8 @@ def _with_columns(rows: gpd.GeoDataFrame, known: FileColumns, wish: Filters, fil
             raise DataError("files.no_such_column", file=file, column=name, columns=", ".join(names))
     more: dict[str, Any] = {}
     if times or wish.needs_times or known.time is not None:
-        time = known.time or headings.get("occurred_at")
+        folded = {fold(name): name for name in reversed(names)}
+        time = known.time or headings.get("occurred_at") or next((folded[one] for one in _TIMES if one in folded), None)
         if time is None:
             raise DataError("hotspot_tasks.no_time_column", file=file, columns=", ".join(names))
         more[_START] = _instants(rows[time], wish.time_zone)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -35,6 +36,8 @@ Rate = Literal["residents", "households", "buildings"]
 # the same question gets the same answer
 SEED: Final = 0
 LAYER: Final = "hotspots"
+# the q below which the lowest class begins
+_WIDEST: Final = 0.10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +114,7 @@ class GiReport:
             "seed": self.seed if self.result.permutations else None,
             "fdr": self.result.fdr,
             "rates": rates_json(self.rates, self.base),
+            "notes": list(too_few(self.result.permutations, self.laid.cells.size, self.result.fdr, "en")),
             "reasons": [choice.to_json() for choice in self.reasons],
         }
 
@@ -132,6 +136,7 @@ class GiReport:
         q = "hotspot_tasks.class_by_q" if self.result.fdr else "hotspot_tasks.class_by_p"
         said = [choice.message(lang) for choice in self.reasons]
         said.append(t(p, lang, permutations=number(self.result.permutations)))
+        said += too_few(self.result.permutations, self.laid.cells.size, self.result.fdr, lang)
         return (*said, t(q, lang), *rates_words(self.rates, self.base, lang))
 
 
@@ -193,6 +198,7 @@ class MoranReport:
         """Each parameter's reason, and what p, q and the quadrants mean."""
         q = "hotspot_tasks.quadrant_by_q" if self.fdr else "hotspot_tasks.quadrant_by_p"
         said = [choice.message(lang) for choice in self.reasons]
+        said += too_few(self.permutations, self.laid.cells.size, self.fdr, lang)
         return (*said, t("hotspot_tasks.moran_means", lang), t(q, lang), *rates_words(self.rates, self.base, lang))
 
 
@@ -332,6 +338,16 @@ def _rate_columns(rates: Rates | None, base: Base | None) -> dict[str, NDArray[A
     reason = np.full(rates.raw.shape, None, dtype=object)
     reason[rates.empty], reason[rates.suppressed] = "empty", "suppressed"
     return {"rate": rates.raw, "rate_smoothed": rates.smoothed, "no_rate": reason}
+
+
+def too_few(permutations: int, places: int, fdr: bool, lang: Lang) -> tuple[str, ...]:
+    """A warning where permutations are so few that no place alone can be called; nothing where they are enough."""
+    # the smallest p is 1 / (permutations + 1), and k places that have it get q = p · places / k
+    needed = math.ceil(places / (permutations + 1) / _WIDEST)
+    if not (permutations and fdr) or needed <= 1:
+        return ()
+    least = f"{1 / (permutations + 1):.2g}"
+    return (t("hotspot_tasks.few_permutations", lang, permutations=number(permutations), least=least, needed=number(needed)),)
 
 
 def rates_json(rates: Rates | None, base: Base | None) -> dict[str, Any] | None:

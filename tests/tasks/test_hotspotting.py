@@ -212,6 +212,15 @@ def test_permutations_with_the_same_seed_give_the_same_p(tmp_path: Path, area: P
     assert not np.array_equal(one, other, equal_nan=True)
 
 
+def test_too_few_permutations_for_so_many_cells_are_told(tmp_path: Path, area: Path) -> None:
+    read = from_file(points_file(tmp_path, [(10 * x, 500, "") for x in range(1, 90)]), within=area, columns=METRES)
+    few, enough, none = (gi(read, cell_m=100, band_m=150, permutations=number) for number in (99, 1999, 0))
+    # 100 cells, p at least 0.01: a single cell has q = 1, and ten of them 0.1
+    assert "at least 10 of them" in few.to_json()["notes"][0]
+    assert few.to_json()["notes"][0] in few.explanation("en")
+    assert enough.to_json()["notes"] == none.to_json()["notes"] == []
+
+
 def test_moran_of_a_file_is_pysals(tmp_path: Path, area: Path) -> None:
     rng = np.random.default_rng(5)
     rows = [(x, y, "") for x, y in np.clip(rng.normal(500, 200, (500, 2)), 1, 999).tolist()]
@@ -506,3 +515,19 @@ def test_chicago_homicides_are_read_as_the_city_writes_them() -> None:
     first = pd.to_datetime(raw["Date"], format="%m/%d/%Y %I:%M:%S %p").dt.hour.to_numpy()
     # the index is the row of the file, its header being 1
     assert (first[np.asarray(read.points.index) - 2] == np.asarray(hours)).all()
+
+
+@pytest.mark.parametrize("heading", ["发生时间", "Date", "timestamp", "date_single", "Incident Date"])
+def test_times_are_found_by_their_heading(tmp_path: Path, area: Path, heading: str) -> None:
+    file = points_file(tmp_path, [(50, 50, "2024-03-01 08:15")])
+    pd.read_csv(file).rename(columns={"occurred_at": heading}).to_csv(file, index=False)
+    read = from_file(file, within=area, columns=METRES, times=True, now=NOW)
+    assert read.points.start is not None
+    assert str(read.points.start[0]) == "2024-03-01 00:15:00+00:00"
+
+
+def test_a_file_without_times_says_which_columns_it_has(tmp_path: Path, area: Path) -> None:
+    file = points_file(tmp_path, [(50, 50, "2024-03-01 08:15")])
+    pd.read_csv(file).rename(columns={"occurred_at": "remark"}).to_csv(file, index=False)
+    with pytest.raises(DataError, match=r"--time.*remark"):
+        from_file(file, within=area, columns=METRES, times=True)
