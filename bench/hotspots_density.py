@@ -145,7 +145,7 @@ def _growing_lattice(side: int, kernel: Kernel) -> dict[str, Any]:
 
 
 def _others(side: int) -> list[dict[str, Any]]:
-    """Edge correction, adaptive bandwidth and relative risk, with a boundary of 20,000 edges."""
+    """Edge correction, a wide bandwidth, adaptive bandwidths and relative risk, with a boundary of 20,000 edges."""
     xy, grid, reach = _city(side * side, side), _lattice(side), side * CELL_M
     turn = np.linspace(0, 2 * math.pi, 20_000, endpoint=False)
     radius = reach * (0.42 + 0.05 * np.sin(23 * turn) + 0.005 * np.sin(997 * turn))
@@ -156,6 +156,7 @@ def _others(side: int) -> list[dict[str, Any]]:
             "density, quartic, edge of 20,000 segments",
             lambda: hotspots.density(xy, lattice=grid, bandwidth_m=BANDWIDTH_M, area=area),
         ),
+        ("density, quartic, 10 km", lambda: hotspots.density(xy, lattice=grid, bandwidth_m=10_000.0)),
         ("density, adaptive", lambda: hotspots.adaptive_density(xy, lattice=grid, bandwidth_m=BANDWIDTH_M)),
         ("relative risk", lambda: hotspots.relative_risk(xy[:100_000], xy, lattice=grid, bandwidth_m=BANDWIDTH_M)),
     ]

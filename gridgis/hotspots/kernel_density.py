@@ -13,6 +13,7 @@ from gridgis.errors import DataError
 from gridgis.hotspots.gaussian import gaussian_sum
 from gridgis.hotspots.kernel_mass import Area, mass_at_points, mass_inside, polygons_of
 from gridgis.hotspots.kernels_density import Floats, quartic_rows, sort_into_bins
+from gridgis.hotspots.quartic_blocks import block_side, quartic_by_blocks
 from gridgis.hotspots.stripes import centres, in_stripes
 from gridgis.lattice import Lattice
 from gridgis.progress import Progress, silent
@@ -245,9 +246,20 @@ def quartic_sum(points: Weighted, widths: Floats, *, lattice: Lattice, progress:
     x, y = points.x, points.y
     near = (x > west - widths) & (x < east + widths) & (y > south - widths) & (y < north + widths) & (points.weight > 0)
     points, widths = points.where(near), widths if near.all() else widths[near]
-    out = np.zeros(lattice.shape)
     if len(points.x) == 0:
-        return out
+        return np.zeros(lattice.shape)
+    h = float(widths[0])
+    if (widths == h).all() and (side := block_side(len(points.x), lattice, h)):
+        scale = points.weight * (3 * M2_PER_KM2 / math.pi / h**6)
+        return quartic_by_blocks(
+            points.x, points.y, scale, lattice=lattice, bandwidth_m=h, side=side, progress=progress
+        )  # fmt: skip
+    return _point_by_point(points, widths, lattice, progress)
+
+
+def _point_by_point(points: Weighted, widths: Floats, lattice: Lattice, progress: Progress) -> Floats:
+    out = np.zeros(lattice.shape)
+    north = lattice.total_bounds[3]
     row = np.clip(np.floor((north - points.y) / lattice.cell_m), -1, lattice.rows).astype(np.int64)
     order, starts = sort_into_bins(row + 1, lattice.rows + 2)
     x, y, h = points.x[order], points.y[order], widths[order]

@@ -17,7 +17,7 @@ from scipy.stats import gaussian_kde
 from sklearn.neighbors import KernelDensity
 
 from gridgis.errors import Cancelled, CrsError, DataError
-from gridgis.hotspots import adaptive_density, density, gaussian, relative_risk, stripes
+from gridgis.hotspots import adaptive_density, density, gaussian, kernel_density, relative_risk, stripes
 from gridgis.hotspots.kernel_density import adaptive_bandwidths, weighted
 from gridgis.hotspots.kernel_mass import mass_inside
 from gridgis.lattice import Lattice
@@ -78,11 +78,17 @@ def cases(draw: st.DrawFn) -> tuple[Floats, Floats, Lattice, float]:
     return xy, weights, grid, h
 
 
-@given(cases())
-@settings(max_examples=150, deadline=None)
-def test_quartic_density_is_the_direct_sum_on_any_input(case: tuple[Floats, Floats, Lattice, float]) -> None:
+@pytest.mark.parametrize("side", [0, 2, 8])
+@given(case=cases())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_quartic_density_is_the_direct_sum_on_any_input(
+    side: int, monkeypatch: pytest.MonkeyPatch, case: tuple[Floats, Floats, Lattice, float]
+) -> None:
+    """Point by point, and by blocks of two and of eight cells."""
     xy, weights, grid, h = case
-    found = density(xy, lattice=grid, bandwidth_m=h, weights=weights)
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel_density, "block_side", lambda *_: side)
+        found = density(xy, lattice=grid, bandwidth_m=h, weights=weights)
     # a point within rounding of the kernel's rim may be on either side: there the kernel is below 1e-20 of its peak
     rim = 1e-18 * 1e6 * 3 / (math.pi * h * h) * weights.sum()
     np.testing.assert_allclose(found, direct(xy, grid, h, weights=weights), rtol=1e-9, atol=rim)
