@@ -217,4 +217,6 @@ def _places(x: ArrayLike, y: ArrayLike) -> Floats:
 
 
 def _digits(value: float) -> int:
-    return 0 if isinstance(value, int) or abs(value) >= 100 or float(value).is_integer() else 1
+    if isinstance(value, int) or abs(value) >= 100 or float(value).is_integer():
+        return 0
+    return 1 if abs(value) >= 1 else 3

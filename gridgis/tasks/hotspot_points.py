@@ -332,8 +332,9 @@ def _usable(
     chosen = _chosen(points, wish)
     kept = points.where(chosen)
     if len(kept) == 0:
+        why = ", ".join(f"{reason}: {count}" for reason, count in report.left_out.items() if count) or "–"
         left = report.total - report.used
-        raise DataError("hotspot_tasks.nothing_left", total=report.total, left_out=left, filtered=len(points))
+        raise DataError("hotspot_tasks.nothing_left", total=report.total, left_out=left, why=why, filtered=len(points))
     return Incidents(kept, report, len(points) - len(kept), ground, wish, "")
 
 

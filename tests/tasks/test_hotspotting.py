@@ -109,6 +109,12 @@ def test_filters_choose_and_say_how_many_they_passed_over(tmp_path: Path, area: 
         chosen(since=dt.date(2024, 5, 1))
 
 
+def test_when_nothing_is_left_the_error_says_why(tmp_path: Path, area: Path) -> None:
+    file = points_file(tmp_path, [(5000, 50, ""), ("", 50, ""), (6000, 50, "")])
+    with pytest.raises(DataError, match=r"of 3 rows 3 could not be used \(no_coordinates: 1, outside: 2\)"):
+        from_file(file, within=area, columns=METRES)
+
+
 def test_days_and_hours_are_those_of_the_time_zone(tmp_path: Path, area: Path) -> None:
     file = points_file(tmp_path, [(50, 50, "2024-03-01T20:00:00Z"), (50, 50, "2024-03-02 04:00")])
     filters = Filters(since=dt.date(2024, 3, 2), hours=(4,), time_zone="Asia/Shanghai")
