@@ -106,7 +106,7 @@ def cells_within(area: gpd.GeoDataFrame | gpd.GeoSeries, *, cell_m: int, origin:
         raise DataError("hotspots.no_area")
     lattice = Lattice.covering(shapely.total_bounds(shapes).tolist(), cell_m, crs, origin=_whole(origin))
     _demand_room(lattice)
-    return CellSet(lattice, _overlapped(shapely.union_all(shapes), lattice))
+    return CellSet(lattice, _overlapped(shapes[0] if len(shapes) == 1 else shapely.union_all(shapes), lattice))
 
 
 def cells_around(

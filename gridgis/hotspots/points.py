@@ -174,7 +174,8 @@ def inside(area: gpd.GeoDataFrame | gpd.GeoSeries, x: Floats, y: Floats) -> Mask
     [True, False]
     """
     require_metric(area)
-    shape = shapely.union_all(shapely.make_valid(np.asarray(area.geometry.dropna().array, dtype=object)))
+    shapes = shapely.make_valid(np.asarray(area.geometry.dropna().array, dtype=object))
+    shape = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
     shapely.prepare(shape)
     found = np.zeros(len(x), dtype=np.bool_)
     if shape.is_empty:

@@ -7,7 +7,7 @@ import datetime as dt
 import re
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyproj
+import shapely
 from numpy.typing import NDArray
 
 from gridgis.crs import is_metric
@@ -69,6 +70,7 @@ class Incidents:
     """Name of the whole."""
     synthetic: bool
     """Whether the geometry is made up."""
+    _grounds: dict[str | None, gpd.GeoSeries] = field(default_factory=dict)
 
     @property
     def categories(self) -> dict[str, int]:
@@ -103,6 +105,14 @@ class Incidents:
             return self.areas.loc[[code]]
         level = next((level for level in _LEVELS if (self.areas["level"] == level).any()), None)
         return self.areas if level is None else self.areas[self.areas["level"] == level]
+
+    def ground(self, code: str | None) -> gpd.GeoSeries:
+        """`territory` as one shape, without inner borders: made once, for every question needs it several times."""
+        if code not in self._grounds:
+            shapes = self.territory(code).geometry
+            parts = [] if shapes.empty else [shapely.union_all(shapely.make_valid(shapes.to_numpy()))]
+            self._grounds[code] = gpd.GeoSeries(parts, crs=self.crs)
+        return self._grounds[code]
 
     def name_of(self, code: str | None) -> str:
         """Name of an area, or of the whole."""
@@ -214,7 +224,7 @@ def choose(incidents: Incidents, filters: Filters) -> Chosen:
     if filters.weekdays:
         kept &= np.isin(local.day_of_week, filters.weekdays)
     left_out = {name: count for name, count in incidents.report.left_out.items() if count}
-    territory = incidents.territory(filters.area)
+    territory = incidents.ground(filters.area)
     x, y = incidents.points.x[kept], incidents.points.y[kept]
     if len(territory):
         within = inside(territory, x, y)

@@ -10,6 +10,8 @@ from typing import Final, Literal
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
+import shapely
 from numpy.typing import NDArray
 
 from gridgis.errors import DataError
@@ -28,6 +30,7 @@ from gridgis.hotspots import (
 )
 from gridgis.hotspots.auto import Choice, choose_band, choose_bandwidth, choose_cell, given
 from gridgis.hotspots.compare import Comparison, compare
+from gridgis.hotspots.points import Points, PointsReport
 from gridgis.lattice import Lattice
 from gridgis.progress import Progress, silent
 from gridgis.tasks.hotspot_incidents import Chosen, Filters, Incidents, choose
@@ -88,6 +91,8 @@ class HotSpots:
     chosen: Chosen
     territory: gpd.GeoDataFrame
     """The area's polygons; empty where the workspace has none."""
+    ground: gpd.GeoSeries
+    """The same as one shape."""
     cells: CellSet
     counts: Floats
     """Incidents per cell, shape (rows, columns)."""
@@ -173,6 +178,18 @@ CHANGES: Final = ("stayed", "appeared", "vanished")
 """What became of a hot spot: hot in both periods, only in the later, only in the earlier."""
 
 
+def warm() -> None:
+    """Ask a question of a few made-up incidents, so that the first real one finds libraries and compiled loops loaded."""
+    crs, side = pyproj.CRS("EPSG:4547"), 1000.0
+    x = 500_000 + np.array([50.0, 150.0, 150.0, 950.0])
+    days = pd.DatetimeIndex(["2012-01-01", "2012-02-01", "2012-03-01", "2012-04-01"], tz="UTC")
+    points = Points(x, x - 500_000, crs, pd.RangeIndex(4), days)
+    box = shapely.box(500_000, 0, 500_000 + side, side)
+    areas = gpd.GeoDataFrame({"name": [""], "level": ["town"]}, geometry=[box], crs=crs, index=["1"])
+    found = look(Incidents(points, PointsReport(4, 4, {}, 0, 0), areas, crs, "", synthetic=True), Request(cell_m=100))
+    over_time(found)
+
+
 def look(incidents: Incidents, request: Request, *, progress: Progress = silent) -> HotSpots:
     """Hot spots of a request.
 
@@ -185,9 +202,9 @@ def look(incidents: Incidents, request: Request, *, progress: Progress = silent)
     chosen = choose(incidents, request.filters)
     if not len(chosen.x):
         raise DataError("hotspage.none_left")
-    territory = incidents.territory(request.filters.area)
+    ground = incidents.ground(request.filters.area)
     progress("hotspage.stage_cells", 1, 5)
-    cell, cells = _cells(chosen, territory, incidents, request.cell_m)
+    cell, cells = _cells(chosen, ground, incidents, request.cell_m)
     counts = count(cells, chosen.x, chosen.y)
     band = choose_band(cells, counts) if request.band_m is None else given("band_m", request.band_m)
     width = choose_bandwidth(chosen.x, chosen.y) if request.bandwidth_m is None else given("bandwidth_m", request.bandwidth_m)
@@ -198,7 +215,7 @@ def look(incidents: Incidents, request: Request, *, progress: Progress = silent)
         cells, counts, band_m=band.value, permutations=request.permutations, rng=np.random.default_rng(_SEED), progress=progress
     )
     progress("hotspage.stage_density", 4, 5)
-    heat = _heat(cells, territory, chosen.x, chosen.y, width.value)
+    heat = _heat(cells, ground, chosen.x, chosen.y, width.value)
     unit = request.unit or pick_unit(chosen.first, chosen.last)
     periods = _periods(chosen.first, chosen.last, unit)
     row, column = cells.lattice.cell_at(chosen.x, chosen.y)
@@ -207,7 +224,8 @@ def look(incidents: Incidents, request: Request, *, progress: Progress = silent)
         place=incidents.name_of(request.filters.area),
         synthetic=incidents.synthetic,
         chosen=chosen,
-        territory=territory,
+        territory=incidents.territory(request.filters.area),
+        ground=ground,
         cells=cells,
         counts=counts,
         row=row,
@@ -238,7 +256,7 @@ def in_period(spots: HotSpots, number: int, incidents: Incidents) -> HotSpots:
         column=spots.column[mine],
         gi=found,
         moran=moran(spots.cells, counts, band_m=spots.choices["band_m"].value),
-        heat=_heat(spots.cells, spots.territory, x, y, spots.choices["bandwidth_m"].value),
+        heat=_heat(spots.cells, spots.ground, x, y, spots.choices["bandwidth_m"].value),
         spots=spots_of(spots.cells, counts, found, incidents.areas),
         period=spots.period[mine],
     )
@@ -332,12 +350,12 @@ def _periods(first: dt.date, last: dt.date, unit: Unit) -> pd.PeriodIndex:
     return periods
 
 
-def _cells(chosen: Chosen, territory: gpd.GeoDataFrame, incidents: Incidents, wish: int | None) -> tuple[Choice, CellSet]:
+def _cells(chosen: Chosen, ground: gpd.GeoSeries, incidents: Incidents, wish: int | None) -> tuple[Choice, CellSet]:
     """The cells, in the area or around the points, and why they are as large as they are."""
-    if len(territory):
-        area_m2 = float(territory.geometry.area.sum())
+    if len(ground):
+        area_m2 = float(ground.area.sum())
         choice = choose_cell(chosen.x, chosen.y, area_m2=area_m2) if wish is None else given("cell_m", wish)
-        return choice, cells_within(territory, cell_m=int(choice.value))
+        return choice, cells_within(ground, cell_m=int(choice.value))
     wide, high = np.ptp(chosen.x), np.ptp(chosen.y)
     area_m2 = float(max(wide, 100.0) * max(high, 100.0))
     choice = choose_cell(chosen.x, chosen.y, area_m2=area_m2) if wish is None else given("cell_m", wish)
@@ -349,17 +367,17 @@ def _gi(cells: CellSet, counts: Floats, band_m: float, permutations: int, progre
     return gi(cells, counts, band_m=band_m, permutations=permutations, rng=rng, progress=progress)
 
 
-def _heat(cells: CellSet, territory: gpd.GeoDataFrame, x: Floats, y: Floats, bandwidth_m: float) -> Heat:
+def _heat(cells: CellSet, ground: gpd.GeoSeries, x: Floats, y: Floats, bandwidth_m: float) -> Heat:
     """Density on a lattice several times finer than the cells, inside the area."""
     own = cells.lattice
     finest = np.sqrt(own.rows * own.columns * own.cell_m**2 / _HEAT_CELLS)
     side = max(own.cell_m // _FINER, int(np.ceil(max(finest, bandwidth_m / _PER_BANDWIDTH))), min(_LEAST_HEAT_M, own.cell_m))
     points = np.column_stack([x, y])
-    if not len(territory):
+    if not len(ground):
         lattice = Lattice.covering(own.total_bounds, side, own.crs)
         return Heat(lattice, density(points, lattice=lattice, bandwidth_m=bandwidth_m))
-    fine = cells_within(territory, cell_m=side)
     # a coast of ten thousands of corners corrects no better than one drawn as finely as the map itself
-    border = territory.geometry.simplify(min(side / 2, bandwidth_m / _PER_BANDWIDTH))
+    border = ground.simplify(min(side / 2, bandwidth_m / _PER_BANDWIDTH))
+    fine = cells_within(border, cell_m=side)
     values = density(points, lattice=fine.lattice, bandwidth_m=bandwidth_m, area=border, mask=fine.mask)
     return Heat(fine.lattice, values)

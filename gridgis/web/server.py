@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import threading
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from streamlit import config
 
+from gridgis.errors import GridgisError
 from gridgis.web import component
 from gridgis.web.routes import routes
 
@@ -91,11 +94,20 @@ def serve(url: str, *, host: str = "127.0.0.1", port: int = 8501) -> None:
         Port to bind to.
     """
     app = make_app(url, host=host)
+    threading.Thread(target=_warm, name="gridgis-warm", daemon=True).start()
     config.set_option("server.address", host)
     config.set_option("server.port", port)
     uvicorn.run(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
     )
+
+
+def _warm() -> None:
+    """Load, while nobody waits, the libraries and compiled loops that the first look at hot spots would wait for."""
+    from gridgis.tasks.hotspot_views import warm
+
+    with contextlib.suppress(GridgisError, OSError):  # the page meets the same error and says it
+        warm()
 
 
 def _looks() -> Iterator[tuple[str, Any]]:
