@@ -83,7 +83,7 @@ points_options = chain(
     option("--category", "categories", metavar="NAME", multiple=True),
     option("--hours", type=Numbers(least=0, most=23)),
     option("--weekdays", type=Numbers(least=1, most=7)),
-    option("--time-zone", metavar="NAME", default="Asia/Shanghai", show_default=True),
+    option("--time-zone", metavar="NAME", help="cli.opt_hotspots_time_zone"),
     option("--x", metavar="COLUMN"),
     option("--y", metavar="COLUMN"),
     option("--time", metavar="COLUMN"),
@@ -114,13 +114,13 @@ on_option = option("--on", metavar="LAYER|FILE")
 result_option = option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False))
 
 
-def filters_of(options: Mapping[str, Any]) -> Filters:
-    """The filters among the options of a command."""
-    from gridgis.tasks.hotspot_points import Filters
+def filters_of(options: Mapping[str, Any], *, zone: str | None = None) -> Filters:
+    """The filters among the options of a command; `zone` where `--time-zone` names none."""
+    from gridgis.tasks.hotspot_points import TIME_ZONE, Filters
 
     return Filters(
         since=options["since"], until=options["until"], categories=options["categories"], area=options["area"],
-        hours=options["hours"] or (), weekdays=options["weekdays"] or (), time_zone=options["time_zone"],
+        hours=options["hours"] or (), weekdays=options["weekdays"] or (), time_zone=options["time_zone"] or zone or TIME_ZONE,
     )  # fmt: skip
 
 
@@ -150,7 +150,8 @@ def read_incidents(
 
         refuse_file_options(front, options)
         with gridgis.open_workspace(options["workspace"] or DEFAULT_WORKSPACE) as opened:
-            incidents = hotspot_points.from_workspace(opened, filters=filters_of(options), times=times, progress=progress)
+            filters = filters_of(options, zone=opened.settings().get("time_zone"))
+            incidents = hotspot_points.from_workspace(opened, filters=filters, times=times, progress=progress)
             if kind is not None and base_file is None:
                 base = hotspot_bases.base_of_workspace(opened, kind, incidents)
     else:

@@ -15,7 +15,7 @@ import pytest
 import rasterio
 import shapely
 
-from gridgis import toy
+from gridgis import open_workspace, toy
 from gridgis.cli import main
 from gridgis.cli.hotspots import hotspots
 from gridgis.text import Lang, t
@@ -181,6 +181,20 @@ def test_a_workspace_is_looked_at_by_every_method(miaoling: Path, tmp_path: Path
     assert len(gpd.read_file(tmp_path / "grids.gpkg", layer="hotspots")) == grids["polygons"]
     assert said(capsys, "moran", "-w", miaoling, "--on", "villages")["polygons"] == 16
     assert said(capsys, "density", "-w", miaoling, "--against", "residents")["against"]["of"] == "residents"
+
+
+def test_hours_are_those_of_the_workspace_unless_told_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "town.gpkg"
+    assert main(["demo", "-w", str(file)]) == 0
+    capsys.readouterr()
+    here = said(capsys, "when", "-w", file)
+    with open_workspace(str(file)) as opened, opened.write(who="test", why="zone") as write:
+        write.set_setting("time_zone", "Asia/Tokyo")
+    tokyo, shanghai = said(capsys, "when", "-w", file), said(capsys, "when", "-w", file, "--time-zone", "Asia/Shanghai")
+    assert (here["zone"], tokyo["zone"]) == ("Asia/Shanghai", "Asia/Tokyo")
+    # the clocks there are an hour ahead
+    assert tokyo["by_hour"] == pytest.approx([here["by_hour"][-1], *here["by_hour"][:-1]])
+    assert shanghai["by_hour"] == here["by_hour"]
 
 
 @pytest.mark.parametrize("method", METHODS)
