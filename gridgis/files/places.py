@@ -32,6 +32,10 @@ _WKT: Final = ("wkt", "geometry", "geom", "thegeom", "几何", "空间坐标", "
 _CHINA: Final = (73.0, 3.0, 136.0, 54.0)
 # Where fewer rows than this are possible, the whole file is wrong and not the rows.
 _MOST: Final = 0.5
+# China's 3-degree zones that write their number in front of the easting, in millions of metres: EPSG:4513–4533.
+_ZONES: Final = range(25, 46)
+_FIRST_ZONE_EPSG: Final = 4513
+_ZONE_M: Final = 1_000_000
 
 
 def place(
@@ -78,8 +82,11 @@ def missing_crs(raw: Raw) -> CrsError:
     if raw.shapes is None:
         return CrsError("crs.missing", layer=raw.file)
     box = raw.shapes.total_bounds
-    key = "files.no_crs_degrees" if _like_degrees(box) else "files.no_crs_metres"
-    return CrsError(key, file=raw.file, x=_short(box[0]), y=_short(box[1]))
+    at = {"file": raw.file, "x": _short(box[0]), "y": _short(box[1])}
+    zone = int(box[0] // _ZONE_M) if np.isfinite(box[0]) else 0
+    if zone in _ZONES:
+        return CrsError("files.no_crs_zone", **at, zone=zone, crs=f"EPSG:{_FIRST_ZONE_EPSG + zone - _ZONES.start}")
+    return CrsError("files.no_crs_degrees" if _like_degrees(box) else "files.no_crs_metres", **at)
 
 
 def coordinate_columns(columns: pd.Index | list[str]) -> tuple[str, str, bool] | None:

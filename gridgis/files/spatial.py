@@ -65,12 +65,18 @@ def read_layer(
         try:
             chosen, notes = _choose_layer(source, path.name, layer, target)
             options = _OPEN_OPTIONS.get(path.suffix.lower(), {})
-            info = pyogrio.read_info(source, layer=chosen, encoding=encoding, **options)
-            if path.suffix.lower() == ".shp" and encoding is None:
-                encoding = _dbf_encoding(path)
-                if encoding not in {None, "UTF-8"}:
-                    notes.append(Note("files.note_encoding", {"file": path.name, "encoding": encoding}))
-            frame = _features(source, chosen, info, encoding, progress, **options)
+            found = _dbf_encoding(path) if encoding is None and path.suffix.lower() == ".shp" else encoding
+            try:
+                info = pyogrio.read_info(source, layer=chosen, encoding=found, **options)
+                frame = _features(source, chosen, info, found, progress, **options)
+            except UnicodeDecodeError:  # MapInfo and others that do not say what their texts are in
+                if found is not None:
+                    raise
+                found = "GB18030"
+                info = pyogrio.read_info(source, layer=chosen, encoding=found, **options)
+                frame = _features(source, chosen, info, found, progress, **options)
+            if encoding is None and found not in {None, "UTF-8"}:
+                notes.append(Note("files.note_encoding", {"file": path.name, "encoding": found}))
         except _READ_ERRORS as error:
             raise DataError("files.unreadable", file=path.name) from error
     if not isinstance(frame, gpd.GeoDataFrame):

@@ -309,6 +309,22 @@ def test_a_layer_without_crs_needs_one(tmp_path):
     assert read_any(file, crs="EPSG:4547").crs.to_epsg() == 4547
 
 
+def test_a_zone_number_in_the_easting_names_its_crs(tmp_path):
+    file = tmp_path / "a.shp"
+    toy.grids().reset_index().to_crs(4526).set_crs(None, allow_override=True).to_file(file)
+    with pytest.raises(CrsError, match="--crs EPSG:4526"):
+        read_any(file)
+
+
+def test_mapinfo_texts_in_gbk_are_read_as_such(tmp_path):
+    file = tmp_path / "a.tab"
+    frame = toy.grids().reset_index()[["code", "geometry"]].assign(name="庙岭村")
+    frame.to_file(file, driver="MapInfo File", encoding="GBK")
+    raw = read_raw(file)
+    assert raw.frame["name"].tolist() == ["庙岭村"] * len(frame)
+    assert "files.note_encoding" in [note.key for note in raw.notes]
+
+
 def collection(*points):
     features = [{"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": list(p)}} for p in points]
     return json.dumps({"type": "FeatureCollection", "features": features})
