@@ -275,8 +275,7 @@ def connect(path: Path, *, mode: str) -> sqlite3.Connection:
 def create(path: Path, build: Callable[[Backend, sa.Connection], None]) -> None:
     """Make a new file whole or not at all: built under another name beside it, then linked to its own.
 
-    `build` fills the database, whose standard tables are there, inside one transaction. Raises `WorkspaceError` if the
-    file exists or its folder does not.
+    `build` fills the standard tables in one transaction. `WorkspaceError` if the file exists or its folder does not.
     """
     if path.exists():
         raise WorkspaceError("store.exists", place=str(path))
@@ -295,9 +294,9 @@ def create(path: Path, build: Callable[[Backend, sa.Connection], None]) -> None:
         finally:
             backend.close()
         _publish(unfinished, path)
+    except WorkspaceError:
+        raise
     except OSError as error:
-        if isinstance(error, WorkspaceError):
-            raise
         raise WorkspaceError("store.failed", place=str(path), reason=error.strerror or str(error)) from error
     finally:
         with suppress(OSError):  # a folder that cannot be written to has been told already
