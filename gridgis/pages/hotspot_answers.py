@@ -20,7 +20,7 @@ from gridgis.tasks.hotspot_views import Against, Earlier, HotSpots, Request, aga
 
 Value = TypeVar("Value")
 
-_PATIENCE_S: Final = 6.0
+_PATIENCE_S: Final = 3.0
 """So long a page waits for work before it shows how far it is."""
 _KEPT: Final = 64
 _STOPPED: Final = "hs_stopped"

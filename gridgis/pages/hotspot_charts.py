@@ -51,25 +51,26 @@ def bars(
         return _svg("", height, label)
     before = list(earlier or [])[: len(values)]
     most = _ceiling(max([*values, *before, 1]))
-    step = (right - _LEFT) / len(values)
+    left = max(_LEFT, len(text.number(most)) * 7 + 14.0)
+    step = (right - left) / len(values)
     parts = []
     for tick in range(5):
         y = bottom - (bottom - top) * tick / 4
         if (most * tick) % 4 == 0:
-            parts.append(f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_LINE}"/>')
-            parts.append(_text(_LEFT - 7, y + 4, text.number(most * tick / 4), "end"))
+            parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_LINE}"/>')
+            parts.append(_text(left - 7, y + 4, text.number(most * tick / 4), "end"))
     gap = min(step * 0.16, 6)
     for at, count in enumerate(before):
-        parts.append(_bar(_LEFT + step * at + gap / 2, step - gap, count, most, (top, bottom), _EARLIER, ""))
+        parts.append(_bar(left + step * at + gap / 2, step - gap, count, most, (top, bottom), _EARLIER, ""))
     inner = gap if earlier is None else gap + (step - gap) * 0.3
     for at, count in enumerate(values):
         colour = AMBER if at == mark else BLUE
         tip = f"{labels[at]}: {text.number(count)}"
-        parts.append(_bar(_LEFT + step * at + inner / 2, step - inner, count, most, (top, bottom), colour, tip))
+        parts.append(_bar(left + step * at + inner / 2, step - inner, count, most, (top, bottom), colour, tip))
     wide = max(len(one) for one in labels) * 7 + 12
     every = max(1, int(np.ceil(wide / step)))
     for at in range(0, len(labels), every):
-        x = _LEFT + step * (at + 0.5)
+        x = left + step * (at + 0.5)
         if x + wide / 2 - 6 <= _WIDTH:
             parts.append(_text(x, bottom + 17, labels[at], "middle"))
     if earlier is not None:

@@ -98,7 +98,10 @@ def spot_table(spots: HotSpots, lang: Lang, *, short: bool = False, most: int | 
     """The hot spots, the surest first; `short` with few columns, `whole` without a limit to its height."""
     frame = spots.spots.head(most) if most else spots.spots
     frame = frame.reset_index().assign(q=[chance(float(q)) for q in frame["q"]])
-    frame["place"] = frame["place"].where(frame["place"] != "", "–")
+    cells = [
+        t("hotspage.cell_name", lang, row=row, column=column) for row, column in zip(frame["row"], frame["column"], strict=True)
+    ]
+    frame["place"] = frame["place"].where(frame["place"] != "", cells)
     return tables.table(
         frame,
         spot_columns(lang, short=short),

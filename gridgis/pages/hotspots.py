@@ -57,6 +57,8 @@ def show() -> None:
         st.info(shared.say("hotspage.nothing_earlier"), icon=":material/info:")
     st.html(words.headline(spots, before, lang))
     st.html(words.figures(spots, before, lang))
+    if not len(spots.territory):
+        st.info(shared.say("hotspage.no_areas"), icon=":material/info:")
     _explorer(stamp, incidents, spots, before, zone)
     _spots(spots, lang)
     _explain(spots, lang)
