@@ -22,9 +22,20 @@ Value = TypeVar("Value")
 
 _PATIENCE_S: Final = 3.0
 """So long a page waits for work before it shows how far it is."""
-_KEPT: Final = 64
+_BYTES_KEPT: Final = 512 * 2**20
 _STOPPED: Final = "hs_stopped"
-_answers: Kept[object] = Kept(_KEPT, lambda _: 1)
+
+
+def _bytes(answer: object) -> int:
+    """About how much memory an answer holds."""
+    if isinstance(answer, HotSpots):
+        return answer.cells.mask.size * 110 + answer.heat.values.nbytes + len(answer.row) * 64 + 4096
+    if isinstance(answer, EmergingResult):
+        return answer.counts.nbytes * 6 + 4096
+    return 2**20
+
+
+_answers: Kept[object] = Kept(_BYTES_KEPT, _bytes)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

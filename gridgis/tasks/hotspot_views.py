@@ -14,6 +14,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from gridgis import text
 from gridgis.errors import DataError
 from gridgis.hotspots import (
     CellSet,
@@ -46,6 +47,7 @@ ENOUGH_PERIODS: Final = 12
 """Periods are the longest of year, quarter, month, week, day of which there are at least so many."""
 _FREQUENCY: Final[Mapping[Unit, str]] = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
 _MOST_PERIODS: Final = 400
+_MOST_BINS: Final = 40_000_000
 # heat maps are drawn finer than the cells that are tested, as far as a screen shows it
 _FINER: Final = 4
 _PER_BANDWIDTH: Final = 24
@@ -268,14 +270,18 @@ def over_time(spots: HotSpots, *, progress: Progress = silent) -> EmergingResult
     Raises
     ------
     DataError
-        If there are too few periods for a trend.
+        If there are too few periods for a trend, or more cells and periods than fit in memory.
     """
+    bins = len(spots.periods) * spots.cells.mask.size
+    if bins > _MOST_BINS:
+        cells, periods = text.number(spots.cells.mask.size), text.number(len(spots.periods))
+        raise DataError("hotspage.too_many_bins", cells=cells, periods=periods, limit=text.number(_MOST_BINS))
     progress("hotspage.stage_cube", 0, len(spots.periods))
     cube = np.zeros((len(spots.periods), *spots.cells.mask.shape))
-    for number in range(len(spots.periods)):
-        mine = spots.period == number
-        cube[number] = count(spots.cells, spots.chosen.x[mine], spots.chosen.y[mine])
-        progress("hotspage.stage_cube", number + 1, len(spots.periods))
+    for at in range(len(spots.periods)):
+        mine = spots.period == at
+        cube[at] = count(spots.cells, spots.chosen.x[mine], spots.chosen.y[mine])
+        progress("hotspage.stage_cube", at + 1, len(spots.periods))
     return emerging(spots.cells, cube, band_m=spots.choices["band_m"].value, progress=progress)
 
 
