@@ -135,7 +135,7 @@ def from_landuse(
     landuse: gpd.GeoDataFrame,
     *,
     distance_m: float = 50.0,
-    min_area_m2: float = 5_000.0,
+    min_area_m2: float = 20_000.0,
     hole_m2: float = HOLE_M2,
     bridge_m: float = BRIDGE_M,
     areas: gpd.GeoDataFrame | None = None,
