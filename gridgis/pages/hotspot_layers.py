@@ -36,7 +36,7 @@ _PATTERN_COLOURS: Final = {
     "persistent": ("#B2182B", "#2166AC"), "diminishing": ("#E08A79", "#7FA8D1"), "sporadic": ("#FDAE61", "#A6D5E8"),
     "oscillating": ("#F2D46B", "#B8DCCB"), "historical": ("#C7A58F", "#A9B8C6"),
 }  # fmt: skip
-_LEGEND: Final = 0.3
+_LEGEND: Final = 0.36
 _OPACITY: Final = 0.78
 _TOP: Final = 99.8
 
