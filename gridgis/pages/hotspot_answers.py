@@ -15,7 +15,7 @@ from gridgis.pages import jobs, shared
 from gridgis.pages.answers import Stamp
 from gridgis.progress import Progress
 from gridgis.tasks import hotspot_incidents
-from gridgis.tasks.hotspot_incidents import Incidents
+from gridgis.tasks.hotspot_incidents import Archive
 from gridgis.tasks.hotspot_views import Against, Earlier, HotSpots, Request, against, in_period, look, over_time
 
 Value = TypeVar("Value")
@@ -39,7 +39,7 @@ _answers: Kept[object] = Kept(_BYTES_KEPT, _bytes)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def incidents(stamp: Stamp) -> Incidents:
+def incidents(stamp: Stamp) -> Archive:
     """The incidents of the workspace."""
     return hotspot_incidents.read_incidents(shared.workspace())
 

@@ -153,7 +153,7 @@ def about(taken: Taken) -> dict[str, str]:
     spots, lang = taken.whole, taken.lang
     told = {"headline": words.sentence(spots, taken.before, lang)}
     told |= {name: choice.message(lang) for name, choice in spots.choices.items()}
-    told["time_zone"] = spots.request.filters.zone
+    told["time_zone"] = spots.request.filters.time_zone
     told |= {f"left_out_{name}": str(count) for name, count in spots.chosen.left_out.items()}
     if spots.synthetic:
         told["synthetic"] = t("general.synthetic", lang)

@@ -14,7 +14,7 @@ from gridgis.hotspots.patterns import PATTERNS
 from gridgis.hotspots.significance import CLASSES
 from gridgis.pages import charts, hotspot_charts, shared, tables
 from gridgis.pages import hotspot_words as words
-from gridgis.tasks.hotspot_incidents import Incidents
+from gridgis.tasks.hotspot_incidents import Archive
 from gridgis.tasks.hotspot_places import place_names
 from gridgis.tasks.hotspot_views import Against, HotSpots
 from gridgis.text import Lang, t
@@ -25,7 +25,7 @@ _SPOTS_SHOWN = 6
 def show(
     whole: HotSpots,
     shown: HotSpots,
-    incidents: Incidents,
+    incidents: Archive,
     *,
     place: tuple[int, int] | None,
     before: Against | None,
@@ -54,7 +54,7 @@ def show(
             small=True,
         )
     )
-    if incidents.has_hours(whole.request.filters.zone):
+    if incidents.has_hours(whole.request.filters.time_zone):
         st.html(_heading("hotspage.week_title", lang))
         st.html(charts.as_picture(week(shown, lang, place=place), t("hotspage.week_label", lang), small=True))
     else:
@@ -89,7 +89,7 @@ def week(spots: HotSpots, lang: Lang, *, place: tuple[int, int] | None = None) -
     return hotspot_charts.week(spots.week(place), days=days, label=t("hotspage.week_label", lang), hour=t("hotspage.hour", lang))
 
 
-def cell(spots: HotSpots, incidents: Incidents, place: tuple[int, int], found: EmergingResult | None, lang: Lang) -> str:
+def cell(spots: HotSpots, incidents: Archive, place: tuple[int, int], found: EmergingResult | None, lang: Lang) -> str:
     """A cell's figures, its classes and why it has them, as HTML."""
     row, column = place
     x, y = spots.cells.lattice.centre([row], [column])

@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 import streamlit as st
 
-from gridgis.tasks.hotspot_incidents import Filters, Incidents
+from gridgis.tasks.hotspot_incidents import Archive
+from gridgis.tasks.hotspot_points import Filters, hours_between
 from gridgis.tasks.hotspot_views import UNITS, Earlier, Request, Unit
 
 VIEWS: Final = ("density", "gi", "moran", "emerging", "change")
@@ -96,7 +97,7 @@ def put(name: str, value: Any) -> None:
     st.session_state[key(name)] = value
 
 
-def restore(incidents: Incidents, zone: str) -> None:
+def restore(incidents: Archive, zone: str) -> None:
     """Fill what is not set yet: from the address, else from what was chosen before, else with the default.
 
     What the address says and the workspace does not know (a kind, an area, a day far away) is passed over.
@@ -116,7 +117,7 @@ def restore(incidents: Incidents, zone: str) -> None:
     put("area", get("area") if get("area") in incidents.areas.index else "")
 
 
-def keep(incidents: Incidents, zone: str) -> None:
+def keep(incidents: Archive, zone: str) -> None:
     """Write the choices that differ from the default into the address and the session."""
     first, last = incidents.days(get("tz"))
     usual = {"from": first, "to": last, "tz": zone}
@@ -154,13 +155,13 @@ def request() -> Request:
     area, unit = str(get("area")), str(get("per"))
     return Request(
         Filters(
-            first=get("from"),
-            last=get("to"),
+            since=get("from"),
+            until=get("to"),
             categories=tuple(get("cat")),
             area=area or None,
-            hours=(int(get("h0")), int(get("h1"))),
-            weekdays=tuple(get("wd")),
-            zone=str(get("tz")),
+            hours=hours_between(int(get("h0")), int(get("h1"))),
+            weekdays=tuple(day + 1 for day in get("wd")),
+            time_zone=str(get("tz")),
         ),
         cell_m=_number(get("cell")),
         band_m=_number(get("band")),

@@ -17,7 +17,7 @@ from gridgis.pages import chrome, drawing, hotspot_answers, hotspot_files, hotsp
 from gridgis.pages import hotspot_state as state
 from gridgis.pages import hotspot_words as words
 from gridgis.pages.answers import Stamp
-from gridgis.tasks.hotspot_incidents import Incidents
+from gridgis.tasks.hotspot_incidents import Archive
 from gridgis.tasks.hotspot_views import UNITS, Against, HotSpots
 from gridgis.text import Lang, t
 from gridgis.web.component import Selection, grid_map
@@ -75,7 +75,7 @@ def _empty() -> None:
         shared.go("data")
 
 
-def _filters(incidents: Incidents, lang: Lang) -> DeltaGenerator:
+def _filters(incidents: Archive, lang: Lang) -> DeltaGenerator:
     """The filters; returns the place under the parameters where their reasons go once they are known."""
     first, last = incidents.days(state.get("tz"))
     with st.container(border=True, key="gp_hs_filters"):
@@ -111,13 +111,13 @@ def _filters(incidents: Incidents, lang: Lang) -> DeltaGenerator:
             return st.container(key="gp_hs_reasons")
 
 
-def _area_name(incidents: Incidents, code: str, lang: Lang) -> str:
+def _area_name(incidents: Archive, code: str, lang: Lang) -> str:
     if code:
         return incidents.name_of(code)
     return t("hotspage.area_all" if incidents.place else "hotspage.area_whole", lang, place=incidents.place)
 
 
-def _when(incidents: Incidents) -> None:
+def _when(incidents: Archive) -> None:
     with st.container(key="gp_pair_hs_when"):
         one, two, three, four = st.columns([1, 1, 2.6, 1.9], gap="small", vertical_alignment="bottom")
     hours = incidents.has_hours(state.get("tz"))
@@ -182,18 +182,18 @@ def _automatic(name: str) -> str:
     return shared.say("hotspage.auto_value", value=shared.number(value)) if value else shared.say("hotspage.auto")
 
 
-def _explorer(stamp: Stamp, incidents: Incidents, spots: HotSpots, before: Against | None, zone: str) -> None:
+def _explorer(stamp: Stamp, incidents: Archive, spots: HotSpots, before: Against | None, zone: str) -> None:
     """The map with its panel: a part of the page of its own, so that a click or a step redraws nothing else."""
     playing = bool(st.session_state.get(_PLAYING))
     st.fragment(_guarded, run_every=_FRAME_S if playing else None)(stamp, incidents, spots, before, zone)
 
 
-def _guarded(stamp: Stamp, incidents: Incidents, spots: HotSpots, before: Against | None, zone: str) -> None:
+def _guarded(stamp: Stamp, incidents: Archive, spots: HotSpots, before: Against | None, zone: str) -> None:
     with shared.guarded():  # a click runs this part alone, outside the page's own door for errors
         _explore(stamp, incidents, spots, before, zone)
 
 
-def _explore(stamp: Stamp, incidents: Incidents, spots: HotSpots, before: Against | None, zone: str) -> None:
+def _explore(stamp: Stamp, incidents: Archive, spots: HotSpots, before: Against | None, zone: str) -> None:
     if st.session_state.pop(_TURNED, False):
         st.rerun()  # only a whole run starts or stops the clock of this part
     lang = shared.lang()

@@ -7,7 +7,7 @@ import datetime as dt
 import re
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from gridgis.crs import is_metric
 from gridgis.errors import DataError
 from gridgis.hotspots.points import Points, PointsReport, inside, read_points
+from gridgis.tasks.hotspot_points import TIME_ZONE, Filters, passing
 
 if TYPE_CHECKING:
     from gridgis.store import Workspace
@@ -30,32 +31,10 @@ Mask = NDArray[np.bool_]
 
 # coarsest first: the first level there is makes up the whole
 _LEVELS: Final = ("county", "town", "village")
-ZONE: Final = "Asia/Shanghai"
-"""Where times are local when nothing tells."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which incidents are looked at; everything unset takes all."""
-
-    first: dt.date | None = None
-    """First day, local."""
-    last: dt.date | None = None
-    """Last day, included."""
-    categories: tuple[str, ...] = ()
-    """Kinds of incident; empty: all."""
-    area: str | None = None
-    """Code of an area; None: all of the workspace's areas together."""
-    hours: tuple[int, int] = (0, 24)
-    """From an hour to an hour, the second excluded; (22, 6) goes over midnight."""
-    weekdays: tuple[int, ...] = ()
-    """0 Monday … 6 Sunday; empty: all."""
-    zone: str = ZONE
-    """Time zone hours, days and periods are told in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Incidents:
+class Archive:
     """All incidents of a workspace, and its areas, read once for any number of questions."""
 
     points: Points
@@ -135,7 +114,7 @@ class Chosen:
     """Reason → incidents that could not be used; those not asked for are not among them."""
 
 
-def read_incidents(ws: Workspace) -> Incidents:
+def read_incidents(ws: Workspace) -> Archive:
     """The incidents and areas of a workspace.
 
     Raises
@@ -152,10 +131,10 @@ def read_incidents(ws: Workspace) -> Incidents:
     points, report = read_points(frame, crs=crs, start="occurred_at", zone="UTC", category="category")
     if not len(points):
         raise DataError("hotspage.no_incidents")
-    return Incidents(points, report, areas, crs, _whole_name(ws, areas), ws.info.synthetic)
+    return Archive(points, report, areas, crs, _whole_name(ws, areas), ws.info.synthetic)
 
 
-def time_zone(ws: Workspace, incidents: Incidents) -> str:
+def time_zone(ws: Workspace, incidents: Archive) -> str:
     """The zone a workspace's hours are told in: its setting `time_zone`, else the zone of where the incidents are."""
     told = ws.settings().get("time_zone")
     if told:
@@ -168,12 +147,12 @@ def time_zone(ws: Workspace, incidents: Incidents) -> str:
 def zone_at(lon: float, lat: float) -> str:
     """The time zone of a place: that of the nearest city in the time zone data base, all of China being one zone.
 
-    Where the data base has no table of cities it is `ZONE`.
+    Where the data base has no table of cities it is `TIME_ZONE`.
 
     >>> zone_at(114.9, 30.4), zone_at(87.6, 43.8), zone_at(-73.9, 40.7)
     ('Asia/Shanghai', 'Asia/Shanghai', 'America/New_York')
     """
-    best, found = np.inf, ZONE
+    best, found = np.inf, TIME_ZONE
     for line in _cities():
         countries, place, name, *_ = line.split("\t")
         parts = re.fullmatch(r"([+-]\d{4,6})([+-]\d{5,7})", place)
@@ -183,7 +162,7 @@ def zone_at(lon: float, lat: float) -> str:
         across = (abs(city_lon - lon + 180) % 360 - 180) * np.cos(np.radians(lat))
         distance = float(np.hypot(across, city_lat - lat))
         if distance < best:
-            best, found = distance, ZONE if countries.split(",")[0] == "CN" else name.strip()
+            best, found = distance, TIME_ZONE if countries.split(",")[0] == "CN" else name.strip()
     return found
 
 
@@ -206,23 +185,16 @@ def _cities() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def choose(incidents: Incidents, filters: Filters) -> Chosen:
+def choose(incidents: Archive, filters: Filters) -> Chosen:
     """The incidents the filters let through, inside the area.
 
     Incidents in the period and of the kinds asked for, but outside the area, are counted under `outside` when the area is
     the whole; outside of one area of many they are simply not asked for.
     """
-    local = incidents.local(filters.zone)
-    first, last = incidents.days(filters.zone)
-    first, last = filters.first or first, filters.last or last
-    kept = np.asarray((local >= pd.Timestamp(first)) & (local < pd.Timestamp(last) + pd.Timedelta(days=1)))
-    if filters.categories:
-        kept &= (
-            np.isin(incidents.points.category.astype(str), filters.categories) if incidents.points.category is not None else False
-        )
-    kept &= hours_mask(local, filters.hours)
-    if filters.weekdays:
-        kept &= np.isin(local.day_of_week, filters.weekdays)
+    local = incidents.local(filters.time_zone)
+    first, last = incidents.days(filters.time_zone)
+    first, last = filters.since or first, filters.until or last
+    kept = passing(incidents.points, replace(filters, since=first, until=last))
     left_out = {name: count for name, count in incidents.report.left_out.items() if count}
     territory = incidents.ground(filters.area)
     x, y = incidents.points.x[kept], incidents.points.y[kept]
@@ -233,20 +205,6 @@ def choose(incidents: Incidents, filters: Filters) -> Chosen:
         kept[np.flatnonzero(kept)[~within]] = False
         x, y = x[within], y[within]
     return Chosen(x, y, local[kept], first, last, left_out)
-
-
-def hours_mask(local: pd.DatetimeIndex, hours: tuple[int, int]) -> Mask:
-    """Which times of day lie from the first hour up to the second, over midnight if that is earlier.
-
-    >>> clock = pd.DatetimeIndex(["2012-01-01 05:59", "2012-01-01 06:00", "2012-01-01 22:30"])
-    >>> hours_mask(clock, (22, 6)).tolist(), hours_mask(clock, (0, 24)).tolist()
-    ([True, False, True], [True, True, True])
-    """
-    begin, end = hours
-    hour = np.asarray(local.hour)
-    if begin == end or (begin, end) == (0, 24):
-        return np.ones(len(local), dtype=bool)
-    return (hour >= begin) & (hour < end) if begin < end else (hour >= begin) | (hour < end)
 
 
 def _whole_name(ws: Workspace, areas: gpd.GeoDataFrame) -> str:

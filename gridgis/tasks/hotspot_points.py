@@ -126,7 +126,7 @@ class Incidents:
     def period(self, since: dt.date | None, until: dt.date | None) -> Incidents:
         """The same within an inner period; the incidents need times."""
         inner = replace(self.filters, since=since, until=until)
-        points = self.points.where(_chosen(self.points, replace(inner, categories=(), hours=(), weekdays=())))
+        points = self.points.where(passing(self.points, replace(inner, categories=(), hours=(), weekdays=())))
         return replace(self, points=points, filters=inner, filtered=self.filtered + len(self.points) - len(points))
 
 
@@ -329,7 +329,7 @@ def _usable(
         rows, crs=crs, area=ground, start=there(_START), end=there(_END), zone=wish.time_zone, earliest=EARLIEST,
         latest=now or dt.datetime.now(dt.UTC), category=there(_KIND), weight=there(_WEIGHT),
     )  # fmt: skip
-    chosen = _chosen(points, wish)
+    chosen = passing(points, wish)
     kept = points.where(chosen)
     if len(kept) == 0:
         why = ", ".join(f"{reason}: {count}" for reason, count in report.left_out.items() if count) or "–"
@@ -338,7 +338,14 @@ def _usable(
     return Incidents(kept, report, len(points) - len(kept), ground, wish, "")
 
 
-def _chosen(points: Points, wish: Filters) -> Mask:
+def passing(points: Points, wish: Filters) -> Mask:
+    """Which incidents the filters let through, the area aside; points without times pass every filter of times.
+
+    Raises
+    ------
+    DataError
+        If no incident is of a category asked for, or the time zone is unknown.
+    """
     chosen = np.ones(len(points), dtype=bool)
     if wish.categories:
         chosen &= _of_kind(points, wish.categories)
@@ -355,6 +362,16 @@ def _chosen(points: Points, wish: Filters) -> Mask:
     if wish.weekdays:
         chosen &= np.isin(local.day_of_week + 1, wish.weekdays)
     return chosen
+
+
+def hours_between(begin: int, end: int) -> tuple[int, ...]:
+    """The hours of the day from one up to another, over midnight if that is earlier; empty, which is all, for the whole day.
+
+    >>> hours_between(22, 3), hours_between(0, 24), hours_between(8, 8)
+    ((22, 23, 0, 1, 2), (), ())
+    """
+    count = (end - begin) % 24
+    return tuple((begin + step) % 24 for step in range(count))
 
 
 def _of_kind(points: Points, wish: Sequence[str]) -> Mask:

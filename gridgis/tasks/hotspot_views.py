@@ -34,8 +34,9 @@ from gridgis.hotspots.compare import Comparison, compare
 from gridgis.hotspots.points import Points, PointsReport
 from gridgis.lattice import Lattice
 from gridgis.progress import Progress, silent
-from gridgis.tasks.hotspot_incidents import Chosen, Filters, Incidents, choose
+from gridgis.tasks.hotspot_incidents import Archive, Chosen, choose
 from gridgis.tasks.hotspot_places import spots_of
+from gridgis.tasks.hotspot_points import Filters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -188,11 +189,11 @@ def warm() -> None:
     points = Points(x, x - 500_000, crs, pd.RangeIndex(4), days)
     box = shapely.box(500_000, 0, 500_000 + side, side)
     areas = gpd.GeoDataFrame({"name": [""], "level": ["town"]}, geometry=[box], crs=crs, index=["1"])
-    found = look(Incidents(points, PointsReport(4, 4, {}, 0, 0), areas, crs, "", synthetic=True), Request(cell_m=100))
+    found = look(Archive(points, PointsReport(4, 4, {}, 0, 0), areas, crs, "", synthetic=True), Request(cell_m=100))
     over_time(found)
 
 
-def look(incidents: Incidents, request: Request, *, progress: Progress = silent) -> HotSpots:
+def look(incidents: Archive, request: Request, *, progress: Progress = silent) -> HotSpots:
     """Hot spots of a request.
 
     Raises
@@ -244,7 +245,7 @@ def look(incidents: Incidents, request: Request, *, progress: Progress = silent)
     )
 
 
-def in_period(spots: HotSpots, number: int, incidents: Incidents) -> HotSpots:
+def in_period(spots: HotSpots, number: int, incidents: Archive) -> HotSpots:
     """The same cells and parameters, with the incidents of one period alone; series and week are of that period too."""
     mine = spots.period == number
     x, y = spots.chosen.x[mine], spots.chosen.y[mine]
@@ -285,7 +286,7 @@ def over_time(spots: HotSpots, *, progress: Progress = silent) -> EmergingResult
     return emerging(spots.cells, cube, band_m=spots.choices["band_m"].value, progress=progress)
 
 
-def against(incidents: Incidents, spots: HotSpots, earlier: Earlier) -> Against | None:
+def against(incidents: Archive, spots: HotSpots, earlier: Earlier) -> Against | None:
     """The earlier period and what changed since; None where nothing earlier is asked for or known.
 
     `previous` is the time of the same length right before, `year` the same days a year earlier.
@@ -294,7 +295,7 @@ def against(incidents: Incidents, spots: HotSpots, earlier: Earlier) -> Against 
     if window is None:
         return None
     first, last = window
-    before = choose(incidents, replace(spots.request.filters, first=first, last=last))
+    before = choose(incidents, replace(spots.request.filters, since=first, until=last))
     if not len(before.x):
         return None
     counts = count(spots.cells, before.x, before.y)
@@ -356,7 +357,7 @@ def _periods(first: dt.date, last: dt.date, unit: Unit) -> pd.PeriodIndex:
     return periods
 
 
-def _cells(chosen: Chosen, ground: gpd.GeoSeries, incidents: Incidents, wish: int | None) -> tuple[Choice, CellSet]:
+def _cells(chosen: Chosen, ground: gpd.GeoSeries, incidents: Archive, wish: int | None) -> tuple[Choice, CellSet]:
     """The cells, in the area or around the points, and why they are as large as they are."""
     if len(ground):
         area_m2 = float(ground.area.sum())

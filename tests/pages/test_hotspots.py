@@ -23,7 +23,7 @@ import gridgis
 from gridgis.pages import hotspot_charts, hotspot_files, hotspot_layers
 from gridgis.pages import hotspot_words as words
 from gridgis.tasks import hotspot_incidents, hotspot_views
-from gridgis.tasks.hotspot_incidents import Filters
+from gridgis.tasks.hotspot_points import Filters
 from gridgis.tasks.hotspot_views import HotSpots, Request
 from gridgis.text import catalogue
 from tests.pages.conftest import ROOT, said
