@@ -33,7 +33,9 @@ def test_notebook_is_kept_without_outputs(path: Path) -> None:
             assert cell.execution_count is None
 
 
-def test_notebook_runs(path: Path, tmp_path: Path) -> None:
+def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a library imported by an earlier test may have told matplotlib to draw nowhere, and the kernel inherits that
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     book = nbformat.read(path, as_version=4)
     NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     said = "".join(

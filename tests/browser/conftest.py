@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request, Route
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
 ARTIFACTS = ROOT / "artifacts"
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run"]  # fmt: skip
 STARTED_WITHIN_S = 60
 _AT_REST = """() => document.querySelectorAll('[data-stale="true"]').length === 0
   && [...document.querySelectorAll('.gg-map')].every(map => map.dataset.state !== 'loading')"""
@@ -79,24 +76,6 @@ class Watched:
         assert self.outside == []
         assert self.failed == []
         assert self.errors == []
-
-
-def missing(what: str) -> None:
-    """Skip a test for want of a tool; in CI its absence is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        missing(f"no Chromium at {CHROMIUM}")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as tool:
-        running = tool.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")
@@ -166,12 +145,12 @@ def empty_base(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def watch(browser: Browser) -> Iterator[Any]:
+def watch(chromium: Browser) -> Iterator[Any]:
     """Make a watched page of a width on a server: `watch(base, width=1280)`."""
     contexts = []
 
     def make(base: str, *, width: int = 1280, height: int = 900) -> Watched:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, locale="zh-CN")
+        context = chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True, locale="zh-CN")
         contexts.append(context)
         watched = Watched(context.new_page(), base)
 

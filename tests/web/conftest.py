@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import REPO, free_port, skip_or_fail
+from tests.support import REPO, free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run"]  # fmt: skip
 SERVED = """
 import sys, uvicorn
 from pathlib import Path
@@ -29,18 +26,6 @@ from gridgis.web.server import make_app
 app = make_app(sys.argv[2], entry=Path(sys.argv[1]))
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[3]), log_level="error")
 """
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        skip_or_fail(f"no Chromium at {CHROMIUM}")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
