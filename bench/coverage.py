@@ -30,7 +30,7 @@ from gridgis.villages import natural_villages
 CRS: Final = "EPSG:4547"
 X0, Y0 = 500_000.0, 3_366_000.0
 SIDE_M: Final = 250.0
-RASTERSTATS_BAR: Final = 3.0
+RASTERSTATS_BAR: Final = 2.0
 SJOIN_BAR: Final = 0.7
 Row = dict[str, Any]
 Floats = NDArray[Any]
