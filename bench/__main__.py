@@ -19,7 +19,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bench.table import checked, growth, table
+from bench.table import checked, growth, plot, table
 
 FOLDER: Final = Path(__file__).resolve().parent
 ARTIFACTS: Final = FOLDER.parent / "artifacts"
@@ -42,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 180)
     rows, broken = run_all(options.modules or modules(), quick=options.quick)
     console.print(table(rows))
-    if (grown := growth(rows)) is not None:
-        console.print(grown)
+    for made in (growth(rows), plot(rows)):
+        if made is not None:
+            console.print(made)
     ARTIFACTS.mkdir(exist_ok=True)
     machine = {"python": platform.python_version(), "machine": platform.machine(), "quick": options.quick}
     (ARTIFACTS / "bench.json").write_text(json.dumps({**machine, "rows": rows}, ensure_ascii=False, indent=1), encoding="utf-8")

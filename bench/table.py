@@ -58,6 +58,33 @@ def growth(rows: Sequence[Row]) -> Table | None:
     made = Table(box=box.SIMPLE_HEAD, title="growth with size: time ∝ size^exponent", title_justify="left")
     for heading in ("work", "from", "to", "exponent"):
         made.add_column(heading, justify="left" if heading == "work" else "right")
+    for work, runs in _grown(rows).items():
+        (small, fast), (large, slow) = runs[0], runs[-1]
+        made.add_row(work, f"{small:,.0f}", f"{large:,.0f}", f"{math.log(slow / fast) / math.log(large / small):.2f}")
+    return made if made.row_count else None
+
+
+def plot(rows: Sequence[Row]) -> Table | None:
+    """Time against size as bars, both by powers of ten: work that grows linearly has bars that end on one slanting line."""
+    import math
+
+    grown = _grown(rows)
+    if not grown:
+        return None
+    fastest = math.log10(min(seconds for runs in grown.values() for _, seconds in runs))
+    made = Table(box=box.SIMPLE_HEAD, title="time against size: ten times the time is a bar longer by 8", title_justify="left")
+    for heading in ("work", "size", "gridgis s", "time"):
+        made.add_column(heading, justify="left" if heading in {"work", "time"} else "right")
+    for work, runs in grown.items():
+        for at, (size, seconds) in enumerate(runs):
+            bar = "█" * (1 + round(8 * (math.log10(seconds) - fastest)))
+            made.add_row(work if at == 0 else "", f"{size:,.0f}", f"{seconds:,.3f}", bar)
+    return made
+
+
+def _grown(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
+    """Work that was run at several sizes -> (size, seconds), smallest first."""
+    found = {}
     for work in dict.fromkeys(str(row["work"]) for row in rows):
         runs = sorted(
             (float(str(row["size"])), float(str(row["us_s"])))
@@ -65,9 +92,8 @@ def growth(rows: Sequence[Row]) -> Table | None:
             if row["work"] == work and row.get("size") and row.get("us_s")
         )
         if len(runs) > 1 and runs[0][0] < runs[-1][0]:
-            (small, fast), (large, slow) = runs[0], runs[-1]
-            made.add_row(work, f"{small:,.0f}", f"{large:,.0f}", f"{math.log(slow / fast) / math.log(large / small):.2f}")
-    return made if made.row_count else None
+            found[work] = runs
+    return found
 
 
 def _cell(key: str, value: object) -> Text:

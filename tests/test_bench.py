@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bench import __main__ as harness
-from bench.table import checked, growth, table
+from bench.table import checked, growth, plot, table
 
 ROW = {
     "work": "cut cells",
@@ -66,3 +66,10 @@ def test_one_broken_or_missed_benchmark_fails_the_run_and_the_others_still_count
         assert harness.main([]) == code
         kept = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
         assert kept["rows"][0]["work"] == "cut cells"
+
+
+def test_ten_times_the_time_is_a_bar_longer_by_eight() -> None:
+    made = plot([{"work": "w", "size": size, "us_s": size / 1000} for size in (10, 100, 1000)])
+    assert made is not None
+    assert [len(str(bar)) for bar in made.columns[3].cells] == [1, 9, 17]
+    assert plot([{"work": "w", "size": 10, "us_s": 1.0}]) is None
