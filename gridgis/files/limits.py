@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from gridgis.errors import DataError
+from gridgis.errors import DataError, WorkspaceError
 
 _MIB: Final = 1 << 20
 # Below this an archive is harmless however well it packs (a .dbf of blanks packs 300 : 1).
@@ -90,12 +91,20 @@ def unpacked(path: Path, *, limits: Limits = DEFAULT) -> Iterator[Path]:
                 target = root.joinpath(*PurePosixPath(member_name(info)).parts)
                 if "__MACOSX" in target.parts or target.name.startswith("._"):
                     continue
-                target.parent.mkdir(parents=True, exist_ok=True)
+                content = _member(archive, info, path)
                 try:
-                    target.write_bytes(archive.read(info))
-                except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-                    raise DataError("files.broken_archive", file=path.name) from error
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content)
+                except OSError as error:  # a full disk is not the archive's fault
+                    raise WorkspaceError("export.cannot_write", file=str(target), reason=str(error.strerror or error)) from error
         yield root
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
+    try:
+        return archive.read(info)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise DataError("files.broken_archive", file=path.name) from error
 
 
 def member_name(info: zipfile.ZipInfo) -> str:

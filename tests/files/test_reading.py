@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import shutil
 import struct
 import zipfile
+from pathlib import Path
 
 import geopandas as gpd
 import openpyxl
@@ -15,7 +17,7 @@ import pytest
 import shapely
 
 from gridgis import toy
-from gridgis.errors import CrsError, DataError
+from gridgis.errors import CrsError, DataError, WorkspaceError
 from gridgis.files import Limits, read_any, read_raw
 from tests.support import shared
 
@@ -438,3 +440,28 @@ def test_progress_of_a_large_table_reaches_its_end(tmp_path):
     read_any(file, progress=lambda *step: heard.append(step))
     assert len(heard) > 1
     assert heard[-1][1] == heard[-1][2] == file.stat().st_size
+
+
+def test_a_full_disk_is_not_called_a_broken_archive(tmp_path, monkeypatch):
+    file = tmp_path / "town.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("town.csv", "code,lon,lat\nA,114.7,30.4\n")
+
+    def full(self, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(WorkspaceError, match="No space left on device"):
+        read_any(file)
+
+
+def test_a_member_that_does_not_unpack_is_a_broken_archive(tmp_path):
+    file = tmp_path / "town.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("town.csv", "code,lon,lat\n" + "A,114.7,30.4\n" * 50)
+    content = bytearray(file.read_bytes())
+    start = 30 + len("town.csv")  # behind the member's head
+    content[start : start + 4] = b"\xff\xff\xff\xff"
+    file.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"town\.zip"):
+        read_any(file)
