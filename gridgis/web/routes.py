@@ -95,7 +95,7 @@ def guard(endpoint: Endpoint, hosts: frozenset[str] | None) -> Endpoint:
             response = _said(refusal.status, t(refusal.key, lang))
         except GridgisError as error:
             response = _said(409, error.message(lang))
-        except Exception:
+        except Exception:  # the outermost door: the trace goes to the log, the browser gets a status and a sentence
             _LOG.exception("a map request failed: %s", request.url.path)
             response = _said(500, t("maps.failed", lang))
         response.headers.update(_SAFE)
