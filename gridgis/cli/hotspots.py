@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -63,17 +63,9 @@ points_argument = click.argument("points_file", metavar="[POINTS_FILE]", require
 @result_option
 def gi(front: Front, *, points_file: str | None, output: str | None, **options: Any) -> None:
     """Getis-Ord Gi* of cells."""
-    from gridgis.tasks import hotspot_results, hotspotting
+    from gridgis.tasks import hotspotting
 
-    hotspot_results.check_output(output, "gi")
-    with work(front) as progress:
-        incidents, base = read_incidents(front, points_file, options, progress)
-        report: Report
-        if options["on"] is None:
-            report = hotspotting.gi(incidents, base=base, progress=progress, **tested(options), per=options["per"])
-        else:
-            report = polygons(front, "gi", points_file, options, incidents, base, progress)
-        show(front, report, output, progress)
+    _tested_cells(front, "gi", hotspotting.gi, points_file, output, options)
 
 
 @command("moran")
@@ -86,16 +78,29 @@ def gi(front: Front, *, points_file: str | None, output: str | None, **options: 
 @result_option
 def moran(front: Front, *, points_file: str | None, output: str | None, **options: Any) -> None:
     """Moran's I, global and of cells."""
-    from gridgis.tasks import hotspot_results, hotspotting
+    from gridgis.tasks import hotspotting
 
-    hotspot_results.check_output(output, "moran")
+    _tested_cells(front, "moran", hotspotting.moran, points_file, output, options)
+
+
+def _tested_cells(
+    front: Front,
+    method: Method,
+    judge: Callable[..., Report],
+    points_file: str | None,
+    output: str | None,
+    options: dict[str, Any],
+) -> None:
+    """A method of every cell of a lattice, or of every polygon where some are given."""
+    from gridgis.tasks import hotspot_results
+
+    hotspot_results.check_output(output, method)
     with work(front) as progress:
         incidents, base = read_incidents(front, points_file, options, progress)
-        report: Report
         if options["on"] is None:
-            report = hotspotting.moran(incidents, base=base, progress=progress, **tested(options), per=options["per"])
+            report = judge(incidents, base=base, progress=progress, **tested(options), per=options["per"])
         else:
-            report = polygons(front, "moran", points_file, options, incidents, base, progress)
+            report = polygons(front, method, points_file, options, incidents, base, progress)
         show(front, report, output, progress)
 
 
