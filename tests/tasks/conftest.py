@@ -21,3 +21,17 @@ def each_ws(workspace_url: str) -> Iterator[Workspace]:
     """A new, empty workspace, in each of the two stores."""
     with create_workspace(workspace_url) as workspace:
         yield workspace
+
+
+@pytest.fixture
+def town(ws: Workspace, request: pytest.FixtureRequest) -> Workspace:
+    """`ws` with what the test's module puts into it by its function `filled`."""
+    filled: Workspace = request.module.filled(ws)
+    return filled
+
+
+@pytest.fixture
+def each_town(each_ws: Workspace, request: pytest.FixtureRequest) -> Workspace:
+    """The same in each of the two stores."""
+    filled: Workspace = request.module.filled(each_ws)
+    return filled

@@ -34,16 +34,6 @@ def cells():
     return frame.assign(area_m2=cell_area(frame)).set_index("code")
 
 
-@pytest.fixture
-def town(ws):
-    return filled(ws)
-
-
-@pytest.fixture
-def each_town(each_ws):
-    return filled(each_ws)
-
-
 def filled(ws):
     """The toy town in a workspace, with unit cells."""
     with ws.write(who="test", why="test", at=AT) as write:

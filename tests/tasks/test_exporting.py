@@ -43,16 +43,6 @@ def incidents():
     return gpd.GeoDataFrame(rows, geometry=places, crs=toy.CRS).set_index("id")
 
 
-@pytest.fixture
-def town(ws):
-    return filled(ws)
-
-
-@pytest.fixture
-def each_town(each_ws):
-    return filled(each_ws)
-
-
 def filled(ws):
     """The toy town in a workspace, with an officer whose name would be a formula."""
     with ws.write(who="test", why="test", at=AT) as write:

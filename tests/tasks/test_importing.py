@@ -33,16 +33,6 @@ def write(frame, file):
     return file
 
 
-@pytest.fixture
-def town(ws):
-    return filled(ws)
-
-
-@pytest.fixture
-def each_town(each_ws):
-    return filled(each_ws)
-
-
 def filled(ws):
     """The toy town's areas and stations in a workspace."""
     with ws.write(who="test", why="test", at=AT) as change:
