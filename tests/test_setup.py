@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCKS = ("run", "dev", "node")
 # pip name -> conda names, where they differ
-CONDA = {"psycopg": ("psycopg", "psycopg-pool")}
+CONDA = {"psycopg": ("psycopg", "psycopg-pool"), "ortools": ("ortools-python",)}
 # what conda users need and pip users get elsewhere
 ONLY_CONDA = {"python", "pip", "nodejs"}
 

@@ -1,0 +1,1 @@
+"""Redraw grids: partitions whose neighbours share their borders, and operations that keep them so."""
