@@ -14,10 +14,24 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib import resources
-from typing import Final, Literal, cast
+from string import Formatter
+from typing import Any, Final, Literal, cast
 
 Lang = Literal["zh", "en"]
 LANGS: Final[tuple[Lang, ...]] = ("zh", "en")
+
+
+class _Words(Formatter):
+    """Placeholders of messages: as `str.format` has them, and `|one|many` to choose a word by a number."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if not format_spec.startswith("|"):
+            return str(super().format_field(value, format_spec))
+        one, many = format_spec[1:].split("|")
+        return one if str(value) == "1" else many
+
+
+_WORDS: Final = _Words()
 
 
 @cache
@@ -42,10 +56,13 @@ def t(key: str, lang: Lang, /, **values: object) -> str:
 
     Raises `KeyError` for an unknown key or a missing value: a gap in a catalogue is a defect, not a blank.
 
+    A placeholder `{rows:|row|rows}` is the first word where `rows` is 1 and the second one otherwise, for languages that
+    tell them apart.
+
     >>> t("general.yes", "zh"), t("general.yes", "en")
     ('是', 'yes')
     """
-    return catalogue(lang)[key].format_map(values)
+    return _WORDS.vformat(catalogue(lang)[key], (), values)
 
 
 def pick_lang(wish: str | None = None) -> Lang:
