@@ -149,6 +149,54 @@ LOG: Final = sa.Table(
     sa.Index("change_log_layer_key", "layer", "key"),
     sqlite_autoincrement=True,
 )
+PLANS: Final = sa.Table(
+    "plans",
+    METADATA,
+    row_id(),
+    sa.Column("name", sa.Text(), nullable=False),
+    sa.Column("state", sa.Text(), nullable=False),
+    sa.Column("rev", sa.Integer(), nullable=False),
+    sa.Column("note", sa.Text(), nullable=False),
+    sa.Column("created_at", Instant(), nullable=False),
+    sa.Column("created_by", sa.Text(), nullable=False),
+    sa.Column("published_on", Day()),
+    sa.Column("published_at", Instant()),
+    sa.Column("published_by", sa.Text()),
+    sa.UniqueConstraint("name", name="plans_key"),
+    sqlite_autoincrement=True,
+)
+PLAN_ENTRIES: Final = sa.Table(
+    "plan_entries",
+    METADATA,
+    row_id(),
+    sa.Column("plan", sa.Text(), nullable=False),
+    sa.Column("seq", sa.Integer(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("at", Instant(), nullable=False),
+    sa.Column("who", sa.Text(), nullable=False),
+    sa.Column("why", sa.Text(), nullable=False),
+    sa.Column("area", sa.Text()),
+    sa.Column("op", sa.Text()),
+    sa.Column("images", sa.Text()),
+    sa.Column("target", sa.Integer()),
+    # also the index by which the tail of a plan is read
+    sa.UniqueConstraint("plan", "seq", name="plan_entries_key"),
+    sqlite_autoincrement=True,
+)
+LINEAGE: Final = sa.Table(
+    "lineage",
+    METADATA,
+    row_id(),
+    sa.Column("code", sa.Text(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("parent", sa.Text(), nullable=False),
+    # the day it took effect; "on" is a word of SQL
+    sa.Column("day", Day(), nullable=False),
+    sa.Column("plan", sa.Text()),
+    sa.Index("lineage_code", "code"),
+    sa.Index("lineage_parent", "parent"),
+    sqlite_autoincrement=True,
+)
 
 LATEST: Final[Mapping[str, sa.Table]] = {name: _layer_table(layer, METADATA, past=False) for name, layer in LAYERS.items()}
 PAST: Final[Mapping[str, sa.Table]] = {

@@ -20,6 +20,7 @@ from gridgis.crs import work_crs
 from gridgis.errors import DataError, WorkspaceError
 from gridgis.store import geopackage, log, migrations
 from gridgis.store.backend import Backend, Bounds, WorkspaceInfo
+from gridgis.store.plans import PlanReading
 from gridgis.store.reading import Query, State, Where, count_rows, crs_text, layer_named, load_state, read_frame
 from gridgis.store.schema import LATEST, SETTINGS, WORKSPACE
 from gridgis.store.values import floor_ms
@@ -29,7 +30,7 @@ WAIT_S: Final = 5.0
 _POSTGRES: Final = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-class Workspace:
+class Workspace(PlanReading):
     """An open workspace; a context manager, safe to share between threads.
 
     Every read sees one state; a write is one transaction with one owner. Times are kept to the millisecond.

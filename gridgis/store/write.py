@@ -24,6 +24,7 @@ from gridgis.store import log
 from gridgis.store.backend import CHUNK, Backend, Bounds, Rows, WorkspaceInfo
 from gridgis.store.batch import Batch, Record, extra_text, read_batch
 from gridgis.store.history import Counts, Pair, Plan, close, plan_update, plan_upsert
+from gridgis.store.plans import PlanWriting
 from gridgis.store.reading import Query, State, Where, conditions, count_rows, crs_text, kinds_of, layer_named, pieces, read_frame
 from gridgis.store.schema import LATEST, PAST, SETTINGS, WORKSPACE
 
@@ -31,7 +32,7 @@ _WRITE_CHUNK: Final = 50_000
 _MULTIPOINT: Final = 4
 
 
-class Write:
+class Write(PlanWriting):
     """The right to write, held from `Workspace.write` until its block ends; not to be kept longer.
 
     A block that raises leaves no trace. Operations check all their rows before they write the first one.
@@ -210,11 +211,11 @@ class Write:
         """Write log and revision; called by the workspace before it commits."""
         if self._broken:
             raise WorkspaceError("store.broken", place=self._backend.label)
-        if not self._entries:
-            return
-        log.append(self._backend, self._connection, self._author, self._entries)
-        self._connection.execute(sa.update(WORKSPACE).values(revision=self._author.revision))
-        self._backend.finish(self._connection, list(self._touched.values()))
+        if self._entries:  # plans have a log and revisions of their own
+            log.append(self._backend, self._connection, self._author, self._entries)
+            self._connection.execute(sa.update(WORKSPACE).values(revision=self._author.revision))
+        if self._touched:
+            self._backend.finish(self._connection, list(self._touched.values()))
 
     # parts
 

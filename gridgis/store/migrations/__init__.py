@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-HEAD: str = "0001"
+HEAD: str = "0002"
 FOLDER: Path = Path(__file__).parent
 
 
