@@ -15,19 +15,16 @@ from gridgis.codes import CellCode, cell_codes
 from gridgis.crs import require_metric
 from gridgis.cutting import Pieces, cut
 from gridgis.errors import DataError
+from gridgis.fitting import called, checked_areas, fit
 from gridgis.lattice import Lattice
 from gridgis.measure import area_factor
 from gridgis.merging import LARGE, SMALL, join_small, shapes_of, union_groups
 from gridgis.progress import Progress, silent
-from gridgis.topology import cover, overlaps
 
 Shapes = NDArray[np.object_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# what two areas may share by careless drawing, as a share of the smaller one; and what is let pass however small that is
-_OVERLAP_SHARE: Final = 0.01
-_OVERLAP_M2: Final = 100.0
 # beyond these a computer's memory, not patience, is the limit
 _MOST_CELLS: Final = 20_000_000
 _MOST_LATTICE: Final = 400_000_000
@@ -121,20 +118,21 @@ def unit_grid(areas: gpd.GeoDataFrame, *, cell_m: int = 100, code: CellCode = "1
     [['420000100201', 10000.0], ['420000100201', 10000.0], ['420000100201', 5000.0], ['420000100201', 10000.0]]
     """
     crs = require_metric(areas)
-    ordered = _checked(areas, cell_m)
+    ordered = checked_areas(areas)
+    _check_number(ordered, cell_m)
     lattice = Lattice.covering(ordered.total_bounds.tolist(), cell_m, crs)
     if lattice.rows * lattice.columns > _MOST_LATTICE:
         raise DataError("grids.too_wide", rows=lattice.rows, columns=lattice.columns, cell_m=cell_m)
     progress("grids.stage_fit", 0, 1)
-    fitting, moved, overlap_m2 = _fit(ordered)
+    fitting, moved, overlap_m2 = fit(ordered)
     pieces = cut(np.asarray(fitting.geometry.array, dtype=object), lattice, progress=progress)
     progress("grids.stage_join", 0, 1)
     group = join_small(pieces, lattice)
     stays = np.flatnonzero(group == np.arange(len(group)))
     progress("grids.stage_code", 0, 2)
     index = np.asarray(ordered.index, dtype=object)
-    called = np.array([_called(ordered, at) for at in range(len(ordered))], dtype=object)
-    codes = cell_codes(index, pieces.owner[stays], scheme=code, names=called)
+    names = np.array([called(ordered, at) for at in range(len(ordered))], dtype=object)
+    codes = cell_codes(index, pieces.owner[stays], scheme=code, names=names)
     progress("grids.stage_code", 1, 2)
     shapes = union_groups(shapes_of(pieces, lattice), group)[stays]
     planar, area = _areas(shapes, pieces, stays, group, lattice)
@@ -167,52 +165,10 @@ def unit_grid(areas: gpd.GeoDataFrame, *, cell_m: int = 100, code: CellCode = "1
     return UnitGrid(cells=cells, lattice=lattice, report=report)
 
 
-def _checked(areas: gpd.GeoDataFrame, cell_m: int) -> gpd.GeoDataFrame:
-    """The areas as polygons of the plane in the order of their codes; refuses what cannot be cut."""
-    if len(areas) == 0:
-        raise DataError("grids.no_areas")
-    names = areas.index.astype(str)
-    repeated = names[names.duplicated()]
-    if len(repeated):
-        raise DataError("codes.duplicate", code=repeated[0], count=int((names == repeated[0]).sum()))
-    shapes = shapely.force_2d(np.asarray(areas.geometry.array, dtype=object))
-    kind = shapely.get_type_id(shapes)
-    if (bad := shapely.is_missing(shapes) | shapely.is_empty(shapes)).any():
-        raise DataError("topology.nothing", row=_called(areas, int(bad.argmax())))
-    if (bad := ~np.isin(kind, (3, 6))).any():
-        at = int(bad.argmax())
-        raise DataError("topology.not_polygon", row=_called(areas, at), kind=shapes[at].geom_type)
-    if (bad := ~shapely.is_valid(shapes)).any():
-        at = int(bad.argmax())
-        raise DataError("topology.invalid", row=_called(areas, at), reason=shapely.is_valid_reason(shapes[at]))
-    if isinstance(cell_m, int) and cell_m >= 1 and shapely.area(shapes).sum() / cell_m**2 > _MOST_CELLS:
-        number = round(float(shapely.area(shapes).sum()) / cell_m**2)
-        raise DataError("grids.too_many", number=f"{number:,}", cell_m=cell_m, most=f"{_MOST_CELLS:,}")
-    order = np.argsort(names.to_numpy(dtype=str), kind="stable")
-    columns = {"name": areas["name"].to_numpy()[order]} if "name" in areas else {}
-    index = pd.Index(names.to_numpy(dtype=object)[order], name="code")
-    return gpd.GeoDataFrame(columns, index=index, geometry=list(shapes[order]), crs=areas.crs)
-
-
-def _called(areas: gpd.GeoDataFrame, at: int) -> str:
-    code = str(areas.index[at]) or str(at + 1)  # a single area may have no code
-    name = areas["name"].iloc[at] if "name" in areas else None
-    return f"{name} ({code})" if isinstance(name, str) and name else code
-
-
-def _fit(areas: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, pd.DataFrame, float]:
-    """Areas without overlap, what that moved, and the ground two of them claimed."""
-    common = overlaps(areas)
-    planar = common.area
-    size = areas.area
-    least = np.minimum(size[common["left"]].to_numpy(), size[common["right"]].to_numpy())
-    excess = np.flatnonzero((planar > _OVERLAP_SHARE * least) & ((planar > _OVERLAP_M2) | (planar > 0.5 * least)))
-    if len(excess):
-        worst = common.iloc[excess[np.argmax(planar.iloc[excess])]]
-        left, right = (_called(areas, list(areas.index).index(worst[side])) for side in ("left", "right"))
-        raise DataError("topology.overlap", left=left, right=right, area=f"{worst['area_m2']:,.0f}")
-    covered = cover(areas, keep="first")
-    return covered.frame, covered.moved, float(planar.sum())
+def _check_number(areas: gpd.GeoDataFrame, cell_m: int) -> None:
+    number = float(areas.area.sum()) / cell_m**2 if isinstance(cell_m, int) and cell_m >= 1 else 0.0
+    if number > _MOST_CELLS:
+        raise DataError("grids.too_many", number=f"{round(number):,}", cell_m=cell_m, most=f"{_MOST_CELLS:,}")
 
 
 def _areas(shapes: Shapes, pieces: Pieces, stays: Ints, group: Ints, lattice: Lattice) -> tuple[Floats, Floats]:

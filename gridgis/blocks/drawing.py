@@ -1,0 +1,280 @@
+"""Unit grids from street blocks: blocks between streets and water, divided where too large, joined where too small, with codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from gridgis.blocks.classes import CLASSES, SizeClass, Sizes, sizes
+from gridgis.blocks.density import Density, density, masses
+from gridgis.blocks.dividing import Block, divide
+from gridgis.blocks.faces import borders, crossed, node, owners, polygons, whole, with_vertices
+from gridgis.blocks.joining import Patches, absorb, settle
+from gridgis.blocks.network import Lines, close_gaps, lines_of
+from gridgis.blocks.sheet import cut_buildings, sheet
+from gridgis.codes import CellCode, cell_codes
+from gridgis.crs import require_metric
+from gridgis.fitting import called, checked_areas, fit
+from gridgis.measure import cell_area
+from gridgis.merging import union_groups
+from gridgis.progress import Progress, silent
+
+Shapes = NDArray[np.object_]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# a face of a mean width under this is the strip between two carriageways, a roundabout or a corner, and no block
+THIN_M: Final = 24.0
+_ROUNDS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReport:
+    """What was done to get the cells, and how large they are."""
+
+    cells: int
+    """Number of cells."""
+    blocks: int
+    """Number of blocks between streets, water and outlines, strips between carriageways joined."""
+    divided: int
+    """Number of blocks that were divided."""
+    in_range: int
+    """Number of cells whose area is in the range of their class."""
+    within_tenth: int
+    """Number of cells of the first class within ±10 % of the target."""
+    first_class: int
+    """Number of cells of the first class."""
+    overlap_m2: float
+    """Ground of the plane that two areas claimed; the area with the lesser code keeps it."""
+    moved: pd.DataFrame
+    """Areas whose ground changed by that: index area code, `gained_m2`, `lost_m2` (plane)."""
+    by_area: pd.DataFrame
+    """Every area: index area code, `cells`, `area_m2` (ellipsoid)."""
+    by_class: pd.DataFrame
+    """Every class: index name, `cells`, `in_range`, `low_m2`, `target_m2`, `high_m2`, `median_m2`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockGrids:
+    """The unit grid of areas along streets."""
+
+    cells: gpd.GeoDataFrame
+    """Index `code`, ascending; `area_code`, `area_m2` (ellipsoid), `planar_m2`, `klass`, `buildings`, `geometry` (polygons)."""
+    sheet: pd.DataFrame
+    """How well the rules are kept: `rule`, `hard`, `kept`, `of`, `unit`, `share`."""
+    cut_buildings: pd.DataFrame
+    """Buildings in more than one cell: index as in `buildings`; `cells`, `largest_share`, `reason`."""
+    report: BlockReport
+    """Counts and sizes."""
+
+
+def block_grids(
+    areas: gpd.GeoDataFrame,
+    *,
+    streets: gpd.GeoDataFrame,
+    water: gpd.GeoDataFrame | None = None,
+    buildings: gpd.GeoDataFrame | None = None,
+    compounds: gpd.GeoDataFrame | None = None,
+    target_m2: float = 10_000,
+    classes: Sequence[SizeClass] = CLASSES,
+    code: CellCode = "15",
+    progress: Progress = silent,
+) -> BlockGrids:
+    """Cells along streets and water: every cell in one area, every area filled, none overlapping, no building cut.
+
+    Parameters
+    ----------
+    areas
+        Villages or communities, one level only, indexed by code: polygons in a CRS in metres, no Mercator.
+    streets
+        Lines with `kind` in OpenStreetMap's words (`network.LINE_CLASSES`).
+    water
+        Lines and polygons whose edges are borders.
+    buildings
+        Polygons that stay whole; their density says how large cells should be. None or none: the densest class all over.
+    compounds
+        Polygons or lines of plots, compounds or land use a large block is parted by.
+    target_m2
+        Size of a cell in dense places; the classes are multiples of it.
+    classes
+        Classes of ground and their sizes.
+    code
+        As for `codes.cell_codes`.
+    progress
+        Told at every stage and can stop the work.
+
+    Raises
+    ------
+    CrsError
+        If a CRS is missing, in degrees, a Mercator, or not that of the areas.
+    DataError
+        If the areas cannot be filled (`grids.unit_grid`), or one would have more cells than codes allow.
+
+    Examples
+    --------
+    >>> from gridgis import toy
+    >>> villages = toy.areas().query("level == 'village'")
+    >>> street = gpd.GeoDataFrame(geometry=[shapely.LineString([(500100, 3365900), (500100, 3366400)])], crs=toy.CRS)
+    >>> drawn = block_grids(villages, streets=street)
+    >>> drawn.cells["planar_m2"].round().tolist()[:3]
+    [10000.0, 11250.0, 10000.0]
+    """
+    layers = [layer for layer in (streets, water, buildings, compounds) if layer is not None]
+    crs = require_metric(areas, *layers)
+    table = sizes(classes, target_m2)
+    ordered = checked_areas(areas)
+    progress("blocks.stage_fit", 0, 1)
+    fitting, moved, overlap_m2 = fit(ordered)
+    grounds = np.asarray(fitting.geometry.array, dtype=object)
+    lines = lines_of(streets, water=water, compounds=compounds)
+    solid = masses(buildings, most_m2=float(table.high[0]))
+    about = density(grounds, buildings, water, first_only=buildings is None or len(buildings) == 0)
+    shapes, owner = _blocks(grounds, lines, solid, table, about, progress)
+    blocks = len(shapes)
+    divided = 0
+    for _ in range(_ROUNDS):
+        shapes, owner, more = _divided(shapes, owner, lines, solid, table, about, progress)
+        divided += more
+        progress("blocks.stage_join", 0, 1)
+        group = settle(_patches(shapes, owner, about), borders(shapes, lines), table)
+        shapes, owner = _united(shapes, owner, group)
+    progress("blocks.stage_code", 0, 1)
+    shapes, owner = _in_order(shapes, owner, float(np.sqrt(target_m2)))
+    index = np.asarray(ordered.index, dtype=object)
+    names = np.array([called(ordered, at) for at in range(len(ordered))], dtype=object)
+    codes = cell_codes(index, owner, scheme=code, names=names)
+    klass = table.of(about.built(shapes), about.wet(shapes))
+    cells = gpd.GeoDataFrame(
+        {"area_code": index[owner], "planar_m2": shapely.area(shapes), "klass": np.array(table.names, dtype=object)[klass]},
+        index=pd.Index(codes, name="code"),
+        geometry=shapes,
+        crs=areas.crs,
+    )
+    cells.insert(1, "area_m2", cell_area(cells))
+    cut = cut_buildings(cells, buildings, fitting, large_m2=float(table.high[0]))
+    scores = sheet(cells, fitting, lines=lines, buildings=buildings, classes=classes, target_m2=target_m2)
+    report = _report(cells, index, table, klass, blocks, divided, moved, overlap_m2)
+    progress("blocks.stage_code", 1, 1)
+    return BlockGrids(cells, scores, cut, report)
+
+
+def _blocks(
+    grounds: Shapes, lines: Lines, solid: Shapes, table: Sizes, about: Density, progress: Progress
+) -> tuple[Shapes, Ints]:
+    """The faces between outlining lines and outlines, strips and corners joined to their neighbours."""
+    progress("blocks.stage_node", 0, 2)
+    ground = shapely.union_all(grounds)
+    near = lines.only(lines.outlining & shapely.intersects(lines.shapes, ground))
+    noded = node(near.shapes)
+    walls = shapely.get_parts(shapely.boundary(grounds))
+    gaps = close_gaps(noded, walls, solid)
+    struck = solid[crossed(np.concatenate([noded, gaps]), solid)]
+    progress("blocks.stage_node", 1, 2)
+    noded = node(np.concatenate([walls, noded, gaps, shapely.boundary(struck)]))
+    faces = polygons(noded)
+    owner = owners(faces, grounds)
+    faces, owner = faces[owner >= 0], owner[owner >= 0]
+    faces, owner, built = whole(faces, owner, struck)
+    # first buildings go where more of them is, then strips and corners
+    patches = _patches(faces, owner, about)
+    faces, owner = _united(faces, owner, absorb(patches, borders(faces, lines), built))
+    patches = _patches(faces, owner, about)
+    thin = (2 * patches.area < THIN_M / 2 * patches.perimeter) | (patches.area < 0.02 * float(table.target.min()))
+    thin &= patches.area < float(table.low[0])
+    return _united(faces, owner, absorb(patches, borders(faces, lines), thin))
+
+
+def _divided(
+    shapes: Shapes, owner: Ints, lines: Lines, solid: Shapes, table: Sizes, about: Density, progress: Progress
+) -> tuple[Shapes, Ints, int]:
+    """Too large ones divided, and every neighbour with the vertices that brought."""
+    klass = table.of(about.built(shapes), about.wet(shapes))
+    large = np.flatnonzero(shapely.area(shapes) > table.high[klass])
+    if not len(large):
+        return shapes, owner, 0
+    guides, tree = lines.only(~lines.outlining), shapely.STRtree(solid)
+    guide_tree = shapely.STRtree(guides.shapes)
+    kept = [np.delete(shapes, large)]
+    belongs = [np.delete(owner, large)]
+    built, wet = about.built(shapes), about.wet(shapes)
+    divided, fresh = 0, []
+    for done, at in enumerate(large.tolist()):
+        progress("blocks.stage_divide", done, len(large))
+        inner = np.zeros(len(guides.shapes), dtype=bool)
+        inner[guide_tree.query(shapes[at], predicate="intersects")] = True
+        houses = solid[tree.query(shapes[at], predicate="intersects")]
+        pieces = divide(Block(shapes[at], houses, guides.only(inner), float(built[at]), float(wet[at])), table)
+        kept.append(pieces)
+        belongs.append(np.full(len(pieces), owner[at]))
+        if len(pieces) > 1:
+            divided += 1
+            corners = shapely.get_coordinates(pieces)
+            old = {tuple(xy) for xy in shapely.get_coordinates(shapes[at]).tolist()}
+            fresh += [xy for xy in corners.tolist() if tuple(xy) not in old]
+    result, belonging = np.concatenate(kept), np.concatenate(belongs)
+    if fresh:
+        result = with_vertices(result, np.array(fresh))
+    return result, belonging, divided
+
+
+def _patches(shapes: Shapes, owner: Ints, about: Density) -> Patches:
+    return Patches(shapely.area(shapes), shapely.length(shapes), about.built(shapes), about.wet(shapes), owner)
+
+
+def _united(shapes: Shapes, owner: Ints, group: Ints) -> tuple[Shapes, Ints]:
+    stays = group == np.arange(len(group))
+    return union_groups(shapes, group)[stays], owner[stays]
+
+
+def _in_order(shapes: Shapes, owner: Ints, row_m: float) -> tuple[Shapes, Ints]:
+    """Area by area, rows of cells from north to south, inside a row from west to east."""
+    x, y = shapely.get_coordinates(shapely.centroid(shapes)).T
+    order = np.lexsort((-y, x, -np.floor(y / row_m), owner))
+    return shapely.orient_polygons(shapes[order]), owner[order]
+
+
+def _report(
+    cells: gpd.GeoDataFrame,
+    index: NDArray[np.object_],
+    table: Sizes,
+    klass: Ints,
+    blocks: int,
+    divided: int,
+    moved: pd.DataFrame,
+    overlap_m2: float,
+) -> BlockReport:
+    area = cells["area_m2"].to_numpy()
+    fits = (area >= table.low[klass]) & (area <= table.high[klass])
+    grouped = cells.groupby("area_code")["area_m2"]
+    by_area = pd.DataFrame({"cells": grouped.size(), "area_m2": grouped.sum()}).reindex(pd.Index(index, name="code"))
+    rows = [
+        {
+            "cells": int((klass == at).sum()),
+            "in_range": int(fits[klass == at].sum()),
+            "low_m2": float(table.low[at]),
+            "target_m2": float(table.target[at]),
+            "high_m2": float(table.high[at]),
+            "median_m2": float(np.median(area[klass == at])) if (klass == at).any() else float("nan"),
+        }
+        for at in range(len(table.names))
+    ]
+    near = (klass == 0) & (np.abs(area - table.target[0]) <= 0.1 * table.target[0])
+    return BlockReport(
+        cells=len(cells),
+        blocks=blocks,
+        divided=divided,
+        in_range=int(fits.sum()),
+        within_tenth=int(near.sum()),
+        first_class=int((klass == 0).sum()),
+        overlap_m2=overlap_m2,
+        moved=moved,
+        by_area=by_area,
+        by_class=pd.DataFrame(rows, index=pd.Index(table.names, name="klass")),
+    )
