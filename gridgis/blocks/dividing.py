@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gridgis.blocks.classes import Sizes
-from gridgis.blocks.faces import borders, components, crossed, node, owners, polygons, whole
+from gridgis.blocks.faces import borders, components, crossed, node, owners, polygons, snapped, whole
 from gridgis.blocks.joining import Patches, absorb, settle
 from gridgis.blocks.network import REACH_M, Lines
 from gridgis.merging import union_groups
@@ -118,7 +118,8 @@ def _parted(polygon: shapely.Polygon, lines: Shapes, buildings: Shapes) -> tuple
     noded = node(np.concatenate([[shapely.boundary(polygon)], inner, shapely.boundary(struck)]))
     shapes = polygons(noded)
     owner = owners(shapes, np.array([polygon], dtype=object))
-    shapes, owner = shapes[owner >= 0], owner[owner >= 0]
+    shapes = snapped(shapes[owner >= 0], polygon)
+    owner = np.zeros(len(shapes), dtype=np.int64)
     shapes, _, solid = whole(shapes, owner, struck)
     return shapes, solid
 

@@ -1,4 +1,4 @@
-"""Unit grids from street blocks: blocks between streets and water, divided where too large, joined where too small, with codes."""
+"""Unit grids from street blocks: blocks between streets and water, divided where too large, joined where too small."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from gridgis.blocks.faces import borders, crossed, node, owners, polygons, whole
 from gridgis.blocks.joining import Patches, absorb, settle
 from gridgis.blocks.network import Lines, close_gaps, lines_of
 from gridgis.blocks.sheet import cut_buildings, sheet
+from gridgis.blocks.strips import share_out, thin
 from gridgis.codes import CellCode, cell_codes
 from gridgis.crs import require_metric
 from gridgis.fitting import called, checked_areas, fit
@@ -30,8 +31,6 @@ Shapes = NDArray[np.object_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# a face of a mean width under this is the strip between two carriageways, a roundabout or a corner, and no block
-THIN_M: Final = 24.0
 _ROUNDS: Final = 2
 
 
@@ -127,7 +126,7 @@ def block_grids(
     [10000.0, 11250.0, 10000.0]
     """
     layers = [layer for layer in (streets, water, buildings, compounds) if layer is not None]
-    crs = require_metric(areas, *layers)
+    require_metric(areas, *layers)
     table = sizes(classes, target_m2)
     ordered = checked_areas(areas)
     progress("blocks.stage_fit", 0, 1)
@@ -185,10 +184,8 @@ def _blocks(
     # first buildings go where more of them is, then strips and corners
     patches = _patches(faces, owner, about)
     faces, owner = _united(faces, owner, absorb(patches, borders(faces, lines), built))
-    patches = _patches(faces, owner, about)
-    thin = (2 * patches.area < THIN_M / 2 * patches.perimeter) | (patches.area < 0.02 * float(table.target.min()))
-    thin &= patches.area < float(table.low[0])
-    return _united(faces, owner, absorb(patches, borders(faces, lines), thin))
+    strip = thin(faces, solid, least_m2=0.03 * float(table.target.min()))
+    return share_out(faces, owner, strip, lines)
 
 
 def _divided(
@@ -204,23 +201,23 @@ def _divided(
     kept = [np.delete(shapes, large)]
     belongs = [np.delete(owner, large)]
     built, wet = about.built(shapes), about.wet(shapes)
-    divided, fresh = 0, []
+    divided = 0
+    fresh: list[Floats] = []
     for done, at in enumerate(large.tolist()):
         progress("blocks.stage_divide", done, len(large))
         inner = np.zeros(len(guides.shapes), dtype=bool)
         inner[guide_tree.query(shapes[at], predicate="intersects")] = True
         houses = solid[tree.query(shapes[at], predicate="intersects")]
         pieces = divide(Block(shapes[at], houses, guides.only(inner), float(built[at]), float(wet[at])), table)
-        kept.append(pieces)
+        kept.append(pieces if len(pieces) > 1 else shapes[at : at + 1])
         belongs.append(np.full(len(pieces), owner[at]))
         if len(pieces) > 1:
             divided += 1
-            corners = shapely.get_coordinates(pieces)
-            old = {tuple(xy) for xy in shapely.get_coordinates(shapes[at]).tolist()}
-            fresh += [xy for xy in corners.tolist() if tuple(xy) not in old]
+            # cutting may also lose a vertex that lies straight between two others
+            fresh += [shapely.get_coordinates(shapes[at]), shapely.get_coordinates(pieces)]
     result, belonging = np.concatenate(kept), np.concatenate(belongs)
     if fresh:
-        result = with_vertices(result, np.array(fresh))
+        result = with_vertices(result, np.concatenate(fresh))
     return result, belonging, divided
 
 

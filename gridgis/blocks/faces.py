@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from gridgis.blocks.network import Lines
 from gridgis.merging import union_groups
@@ -25,6 +26,7 @@ _ON_M: Final = 1e-3
 # lines that enter a building by less do not cross it
 _ENTERS_M: Final = 1e-3
 _SAME_M: Final = 1e-7
+_SNAP_M: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,22 @@ def components(many: int, left: Ints, right: Ints) -> Ints:
     _, label = connected_components(graph, directed=False)
     _, first = np.unique(label, return_index=True)
     return np.asarray(first[label], dtype=np.int64)
+
+
+def snapped(pieces: Shapes, polygon: shapely.Polygon) -> Shapes:
+    """Pieces of a polygon, with vertices next to one of its own moved onto it: no border has two vertices a hair apart.
+
+    >>> piece = shapely.Polygon([(0, 0), (1, 0), (1, 1), (1e-6, 1)])
+    >>> snapped(np.array([piece]), shapely.box(0, 0, 1, 1))[0].area
+    1.0
+    """
+    corners, xy = shapely.get_coordinates(polygon), shapely.get_coordinates(pieces)
+    far, at = cKDTree(corners).query(xy)
+    if not ((far > 0) & (far < _SNAP_M)).any():
+        return pieces
+    moved = np.where((far < _SNAP_M)[:, None], corners[at], xy)
+    shapes = shapely.remove_repeated_points(shapely.set_coordinates(pieces.copy(), moved), 0.0)
+    return np.asarray(shapes[shapely.is_valid(shapes) & (shapely.area(shapes) > 0)], dtype=object)
 
 
 def with_vertices(shapes: Shapes, points: Floats) -> Shapes:

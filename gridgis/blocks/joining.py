@@ -73,8 +73,8 @@ def absorb(patches: Patches, found: Borders, gone: Bools) -> Ints:
         noted, at = heapq.heappop(queue)
         if root[at] != at or noted != size[at] or not near[at]:
             continue
-        best = max(near[at], key=lambda other: (near[at][other][0] - 0.9 * near[at][other][1], -other))
-        # an absorbed patch that joins another one is still to be absorbed
+        # what stays comes before what is itself to be given away; that one is still to be given away when it grows
+        best = max(near[at], key=lambda other: (not waits[other], near[at][other][0] - 0.9 * near[at][other][1], -other))
         _unite(best, at, root, size, near)
         if waits[best]:
             heapq.heappush(queue, (float(size[best]), best))
