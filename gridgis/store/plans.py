@@ -16,12 +16,12 @@ import shapely
 import sqlalchemy as sa
 
 from gridgis.errors import ConflictError, DataError
-from gridgis.layers import Column
+from gridgis.store import lineage
 from gridgis.store.backend import Backend
 from gridgis.store.images import Images
 from gridgis.store.log import Author
 from gridgis.store.schema import LINEAGE, PLAN_ENTRIES, PLANS
-from gridgis.store.values import column_series, column_values, instant_text, plain
+from gridgis.store.values import instant_text, plain
 
 PlanState = Literal["draft", "published", "discarded"]
 EntryKind = Literal[
@@ -54,14 +54,6 @@ KINDS: Final[Mapping[EntryKind, EntryRule]] = MappingProxyType(
         "discard": EntryRule("the plan was given up"),
         "revert": EntryRule("a published plan is taken back by this one"),
     }
-)
-LINEAGE_KINDS: Final = ("split from", "merged into", "cut from", "restored from")
-_LINEAGE: Final = (
-    Column("code", "code"),
-    Column("parent", "code"),
-    Column("kind", "text", values=LINEAGE_KINDS),
-    Column("on", "date"),
-    Column("plan", "text"),
 )
 
 
@@ -157,13 +149,18 @@ class PlanReading:
         with self._backend.reading() as connection:
             return _entries(self._backend, connection, name, since)
 
+    def drafted_codes(self) -> frozenset[str]:
+        """Every code an edit of some draft named: no new grid of another plan should get it."""
+        with self._backend.reading() as connection:
+            return _drafted(self._backend, connection)
+
     def lineage(self, *, codes: Sequence[str] | None = None) -> pd.DataFrame:
         """Where grids came from: columns code, parent, kind, on (the day it took effect), plan; oldest first.
 
         A row reads "`code` was `kind` `parent`". With `codes`, the rows that name one of them on either side.
         """
         with self._backend.reading() as connection:
-            return _lineage(self._backend, connection, codes)
+            return lineage.read(self._backend, connection, codes)
 
 
 class PlanWriting(ABC):
@@ -241,14 +238,10 @@ class PlanWriting(ABC):
     def add_lineage(self, frame: pd.DataFrame) -> int:
         """Add rows of code, parent, kind, on and (it may be missing) plan; how many. They are never changed again."""
         with self._operation():
-            columns = _lineage_columns(frame)
-            columns["on"] = list(self._backend.encode("date", columns["on"]))
-            names = ["day" if name == "on" else name for name in columns]
-            rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-            if rows:
-                self._connection.execute(sa.insert(LINEAGE), rows)
+            count = lineage.append(self._backend, self._connection, frame)
+            if count:
                 self._touched[LINEAGE.name] = LINEAGE
-            return len(rows)
+            return count
 
 
 # reading
@@ -304,20 +297,17 @@ def _entries(backend: Backend, connection: sa.Connection, name: str, since: int)
     )
 
 
-def _lineage(backend: Backend, connection: sa.Connection, codes: Sequence[str] | None) -> pd.DataFrame:
-    columns = [LINEAGE.c["day" if column.name == "on" else column.name] for column in _LINEAGE]
-    statement = sa.select(*columns).order_by(LINEAGE.c.fid)
-    if codes is not None:
-        sides = (backend.member(LINEAGE.c[side], list(codes)) for side in ("code", "parent"))
-        statement = statement.where(sa.or_(*sides))
-    rows = connection.execute(statement).all()
-    values = list(zip(*rows, strict=True)) or [()] * len(_LINEAGE)
-    return pd.DataFrame(
-        {
-            column.name: column_series(column.kind, list(backend.decode(column.kind, part)))
-            for column, part in zip(_LINEAGE, values, strict=True)
-        }
+def _drafted(backend: Backend, connection: sa.Connection) -> frozenset[str]:
+    if backend.kind == "geopackage":
+        codes = sa.func.json_each(PLAN_ENTRIES.c.images).table_valued("key")
+    else:
+        codes = sa.func.json_object_keys(sa.cast(PLAN_ENTRIES.c.images, sa.JSON)).table_valued("key").render_derived()
+    drafts = sa.and_(PLANS.c.name == PLAN_ENTRIES.c.plan, PLANS.c.state == "draft")
+    edits = (PLAN_ENTRIES.c.images.is_not(None), PLAN_ENTRIES.c.kind != "base")
+    statement = (
+        sa.select(codes.c.key).distinct().select_from(PLAN_ENTRIES.join(PLANS, drafts).join(codes, sa.true())).where(*edits)
     )
+    return frozenset(connection.execute(statement).scalars())
 
 
 def _utc(moment: dt.datetime | None) -> dt.datetime | None:
@@ -362,21 +352,3 @@ def _text(plan: str, seq: int, field: str, value: Mapping[str, Any] | None) -> s
 
 def _plain(value: Any) -> Any:
     return shapely.to_wkb(value, hex=True) if isinstance(value, shapely.Geometry) else plain(value)
-
-
-def _lineage_columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {}
-    rows = [str(number) for number in range(1, len(frame) + 1)]
-    for column in _LINEAGE:
-        optional = column.name == "plan"
-        if column.name not in frame.columns:
-            if not optional:
-                raise DataError(
-                    "plans.lineage_column", column=column.name, columns=", ".join(str(name) for name in frame.columns)
-                )
-            columns[column.name] = [None] * len(frame)
-            continue
-        columns[column.name] = column_values("lineage", column, frame[column.name], rows)
-        if not optional and None in columns[column.name]:
-            raise DataError("store.key_missing", layer="lineage", key=column.name, row=columns[column.name].index(None) + 1)
-    return columns
