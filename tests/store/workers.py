@@ -8,10 +8,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pandas as pd
+import shapely
 
 import gridgis
 from gridgis import toy
-from gridgis.store import migrations
+from gridgis.errors import ConflictError
+from gridgis.store import NewEntry, Workspace, migrations
 from tests.store.frames import cells
 
 
@@ -76,3 +78,38 @@ def read_for_a_while(url: str, ready: Connection, seconds: float) -> None:
                 return
             longest = max(longest, time.monotonic() - start)
     ready.send(longest)
+
+
+def append_for_ever(url: str, ready: Connection, plan: str, name: str) -> None:
+    """Append pairs of entries to a plan again and again; the revision of each goes back once it is safe."""
+    with gridgis.open_workspace(url) as workspace:
+        ready.send("ready")
+        number = 0
+        while True:
+            number += 1
+            rev = append_pair(workspace, plan, f"{name}-{number}")
+            ready.send((f"{name}-{number}", rev))
+
+
+def append_some(url: str, ready: Connection, plan: str, name: str, times: int) -> None:
+    """Append pairs of entries `times` times, looking again after every refusal; what was done goes back at the end."""
+    with gridgis.open_workspace(url) as workspace:
+        ready.send("ready")
+        ready.recv()  # all begin together
+        done = {f"{name}-{number}": append_pair(workspace, plan, f"{name}-{number}") for number in range(times)}
+    ready.send(done)
+    ready.recv()
+
+
+def append_pair(workspace: Workspace, plan: str, token: str) -> int:
+    """Append an edit and its undoing under one reason, whoever else does the same; the revision reached."""
+    while True:
+        rev = workspace.plan_rev(plan)
+        image = {"code": token, "geometry": shapely.to_wkb(toy.grids().geometry.iloc[0], hex=True)}
+        entries = [NewEntry("edit", op={"do": token}, images={token: image}), NewEntry("undo", target=rev + 1)]
+        try:
+            with workspace.write(who=token.split("-")[0], why=token, wait_s=60) as write:
+                return write.append_plan(plan, entries, rev=rev)
+        except ConflictError as error:
+            if error.key != "plans.moved":
+                raise
