@@ -1,0 +1,242 @@
+"""Contiguous grids of equal work within bounds: several plans to choose from, or what makes them impossible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from gridgis.balance.feasibility import Bounds, Failure, InfeasibleError, failures, nearest, shares
+from gridgis.balance.improving import TASTES, State, Taste, improved, wishes
+from gridgis.balance.pareto import Plan, Plans, ranked
+from gridgis.balance.problem import Problem, prepared
+from gridgis.balance.sheet import sheet
+from gridgis.balance.starting import from_today
+from gridgis.balance.trees import Draft, grown, named
+from gridgis.balance.units import Floats, Ints, Units
+from gridgis.errors import DataError
+from gridgis.progress import Progress, silent
+
+# search per unit: a small town is searched longer than it costs, a city as long as a planner waits
+_FLIPS: Final = 30_000_000
+_MOST_EFFORT: Final = 40.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """What all runs share."""
+
+    units: Units
+    problem: Problem
+    bounds: Bounds
+    count: Ints
+    weights: Mapping[str, float] | None
+    current: pd.Series | None
+    mix_groups: bool
+    effort: float
+
+
+def balance(
+    units: Units,
+    *,
+    weights: Mapping[str, float] | None = None,
+    k: int | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    seeds: Collection[Hashable] | None = None,
+    locked: Collection[Hashable] | None = None,
+    current: pd.Series | None = None,
+    mix_groups: bool = False,
+    tastes: Sequence[Taste] = TASTES,
+    starts: int = 2,
+    rng: np.random.Generator,
+    progress: Progress = silent,
+) -> Plans:
+    """Put units together to contiguous grids of equal work.
+
+    Always kept: every unit is in one grid; a grid hangs together across borders that no barrier closes; its load is within
+    the bounds; it holds units of one group unless groups may mix; locked grids stay as they are; no grid holds two seeds.
+    Sought: loads alike, compact grids, what would rather stay whole in one grid, borders along streets, few units moved.
+
+    1. Counting shows how many grids each connected piece needs and can have, or which bound fails.
+    2. Every piece is cut along random spanning trees; with today's grids these, made to fit, are a start as well.
+    3. Flips of border units at a falling temperature improve each start for each taste; parts out of bounds are cut anew.
+    4. The plans that no other beats in balance, compactness and change at once are the answer.
+
+    Parameters
+    ----------
+    units
+        From `units_from`.
+    weights
+        Factor of each weight in a grid's load; None: every weight once.
+    k
+        Number of grids, locked ones included; None: each piece gets its load divided by the middle of the bounds.
+    low, high
+        Bounds of a grid's load; None: none.
+    seeds
+        Units (of stations) that have to be in grids of their own.
+    locked
+        Grids of `current` that stay as they are, whatever their load.
+    current
+        Today's grid of each unit, on the units' index.
+    mix_groups
+        Whether a grid may hold units of several groups.
+    tastes
+        What plans are searched for.
+    starts
+        Random starts for each taste.
+    rng
+        Source of all randomness: the same generator state gives the same plans.
+    progress
+        Told how far the search is; raises to cancel.
+
+    Returns
+    -------
+    Plans
+        At least one. Grids are named "1", "2", … from west to east, then north to south; with today's grids, the group
+        that keeps most of a grid's ground keeps its name and others are "+1", "+2", …
+
+    Raises
+    ------
+    InfeasibleError
+        If a bound rules a plan out, or none was found; it says which, and the nearest bounds with a plan.
+
+    Examples
+    --------
+    >>> from gridgis import toy
+    >>> from gridgis.balance.units import units_from
+    >>> units = units_from(toy.grids().assign(households=[4, 2, 6]), weights=["households"])
+    >>> balance(units, k=2, rng=np.random.default_rng(1)).best.assignment.to_dict()
+    {'G1': '1', 'G2': '1', 'G3': '2'}
+    """
+    bounds = _bounds(k, low, high)
+    if len(units) == 0:
+        raise DataError("balance.no_units")
+    today = None if current is None else pd.Series(current).reindex(units.index)
+    load = units.load(weights)
+    problem = prepared(units, load, seeds=seeds, locked=locked, current=today, mix_groups=mix_groups)
+    free = None if k is None else k - len(set(locked or ()))
+    effort = min(_MOST_EFFORT, _FLIPS / (100 * len(units) * len(tastes) * (starts + (today is not None))))
+    task = _Task(units, problem, bounds, np.zeros(0, np.int64), weights, today, mix_groups, effort)
+    if found := failures(problem, bounds, free):
+        raise _infeasible(task, found, free, rng)
+    task = _with_count(task, bounds, free)
+    state = np.array([rng.integers(1 << 63)], dtype=np.uint64)
+    runs = [(taste, start) for taste in tastes for start in range(starts + (today is not None))]
+    plans: list[Plan] = []
+    closest: Draft | None = None
+    for number, (taste, start) in enumerate(runs):
+        draft = _run(task, taste, start == starts, state, _ticks(progress, number, len(runs)))
+        if bounds.kept(problem.loads(draft.part, len(draft.home))):
+            plans.append(_plan(task, draft, taste))
+        elif closest is None or _out(task, draft) < _out(task, closest):
+            closest = draft
+    if not plans:
+        raise _not_found(task, closest)
+    return ranked(plans)
+
+
+def _bounds(k: int | None, low: float | None, high: float | None) -> Bounds:
+    if k is None and (low is None or high is None):
+        raise DataError("balance.no_size")
+    if k is not None and k < 1:
+        raise DataError("balance.number", k=k)
+    least, most = low or 0.0, math.inf if high is None else high
+    if not (0 <= least <= most and most > 0):
+        raise DataError("balance.bounds", low=least, high=most)
+    return Bounds(least, most)
+
+
+def _with_count(task: _Task, bounds: Bounds, k: int | None) -> _Task:
+    count = shares(task.problem, bounds, k)
+    return _Task(task.units, task.problem, bounds, count, task.weights, task.current, task.mix_groups, task.effort)
+
+
+def _ticks(progress: Progress, number: int, runs: int) -> Callable[[float], None]:
+    def tick(share: float) -> None:
+        progress("balance.stage_search", int((number + min(share, 1.0)) * 100), runs * 100)
+
+    return tick
+
+
+def _run(task: _Task, taste: Taste, today: bool, state: State, tick: Callable[[float], None]) -> Draft:
+    """One search, from random trees or from today's grids."""
+    wish = wishes(task.problem, task.bounds, int(task.count.sum()), taste)
+    draft = from_today(task.problem, task.count, wish, state) if today else grown(task.problem, task.count, wish, state)
+    hot = 0.1 if today else 0.5
+    draft = improved(task.problem, draft, task.bounds, wish, hot=hot, effort=task.effort, state=state, tick=tick)
+    return named(task.problem, draft)
+
+
+def _out(task: _Task, draft: Draft) -> float:
+    return float(task.bounds.excess(task.problem.loads(draft.part, len(draft.home))).sum())
+
+
+def _plan(task: _Task, draft: Draft, taste: Taste) -> Plan:
+    problem, bounds = task.problem, task.bounds
+    label = _labels(problem, draft)
+    locked = (problem.piece < 0) & (problem.now >= 0)
+    text = np.empty(len(problem.units), dtype=object)
+    text[draft.part >= 0] = label[draft.part[draft.part >= 0]]
+    text[locked] = np.array(problem.labels, dtype=object)[problem.now[locked]]
+    assignment = pd.Series(text, index=problem.units.index, name="grid")
+    made = sheet(
+        task.units, assignment, current=task.current, low=bounds.low, high=bounds.high, weights=task.weights,
+        mix_groups=task.mix_groups,
+    )  # fmt: skip
+    return Plan(assignment, made, taste.name)
+
+
+def _labels(problem: Problem, draft: Draft) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Names of the parts: today's where one stands for a grid, else numbers from west to east, then north to south."""
+    parts = len(draft.home)
+    free = draft.part >= 0
+    weight = np.maximum(problem.unit[free, 1], 1e-300)
+    size = np.bincount(draft.part[free], weight, minlength=parts)
+    x, y = (np.bincount(draft.part[free], weight * problem.units.xy[free, i], minlength=parts) / size for i in range(2))
+    label = np.empty(parts, dtype=object)
+    fresh = np.flatnonzero(draft.home < 0)
+    mark = "+" if problem.labels else ""
+    for number, at in enumerate(fresh[np.lexsort((-y[fresh], x[fresh]))], start=1):
+        label[at] = f"{mark}{number}"
+    old = np.flatnonzero(draft.home >= 0)
+    label[old] = np.array(problem.labels, dtype=object)[draft.home[old]]
+    return label
+
+
+def _infeasible(task: _Task, found: list[Failure], k: int | None, rng: np.random.Generator) -> InfeasibleError:
+    """The error for a bound that counting rules out, with bounds for which a plan was made."""
+    near = nearest(task.problem, task.bounds, k)
+    near = _witnessed(task, near, k, rng)
+    first = found[0]
+    values = {"low": task.bounds.low, "high": task.bounds.high, "nearest_low": near.low, "nearest_high": near.high}
+    return InfeasibleError(f"balance.{first.rule}", **values, **first.values, others=len(found) - 1)
+
+
+def _witnessed(task: _Task, near: Bounds, k: int | None, rng: np.random.Generator) -> Bounds:
+    """Bounds like those given, widened to what a plan keeps."""
+    if failures(task.problem, near, k):
+        return near
+    wider = _with_count(task, near, k)
+    state = np.array([rng.integers(1 << 63)], dtype=np.uint64)
+    draft = _run(wider, TASTES[0], False, state, lambda share: None)
+    return _held(near, wider.problem.loads(draft.part, len(draft.home)))
+
+
+def _held(bounds: Bounds, loads: Floats) -> Bounds:
+    """The bounds, widened where loads need it."""
+    if bounds.kept(loads):
+        return bounds
+    return Bounds(min(bounds.low, float(loads.min())), max(bounds.high, float(loads.max())))
+
+
+def _not_found(task: _Task, closest: Draft | None) -> InfeasibleError:
+    near = task.bounds
+    if closest is not None:
+        near = _held(near, task.problem.loads(closest.part, len(closest.home)))
+    values = {"low": task.bounds.low, "high": task.bounds.high, "nearest_low": near.low, "nearest_high": near.high}
+    return InfeasibleError("balance.not_found", **values)
