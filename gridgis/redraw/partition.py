@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from gridgis.crs import require_metric
-from gridgis.errors import DataError
+from gridgis.redraw.refusal import Refused
 
 Shapes = NDArray[np.object_]
 Outline = shapely.Polygon | shapely.MultiPolygon
@@ -51,11 +51,11 @@ class Partition:
     """Index = `codes`: the other columns of the grids; never changed in place."""
 
     def position(self, code: str) -> int:
-        """Where a grid stands in `codes`; `DataError` for a code that is not there."""
+        """Where a grid stands in `codes`; `Refused` for a code that is not there."""
         try:
             return self.codes.index(code)
         except ValueError:
-            raise DataError("redraw.unknown_grid", code=code, area=self.area) from None
+            raise Refused("redraw.unknown_grid", codes=(code,), place=self.outline, code=code, area=self.area) from None
 
     def shape(self, code: str) -> BaseGeometry:
         """The ground of a grid."""
