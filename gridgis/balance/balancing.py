@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from gridgis.balance.exact import decided
 from gridgis.balance.feasibility import Bounds, Failure, InfeasibleError, failures, nearest, shares
-from gridgis.balance.improving import TASTES, State, Taste, improved, wishes
+from gridgis.balance.improving import FLIPS, STAY, TASTES, State, Taste, improved, wishes
 from gridgis.balance.pareto import Plan, Plans, ranked
 from gridgis.balance.problem import Problem, prepared
 from gridgis.balance.sheet import sheet
@@ -21,9 +22,10 @@ from gridgis.balance.units import Floats, Ints, Units
 from gridgis.errors import DataError
 from gridgis.progress import Progress, silent
 
-# search per unit: a small town is searched longer than it costs, a city as long as a planner waits
-_FLIPS: Final = 30_000_000
-_MOST_EFFORT: Final = 40.0
+# flips tried in one run, a tenth of a second or so, and with today's grids, which are harder to keep; per unit at least
+_FLIPS: Final = 2_000_000
+_FLIPS_TODAY: Final = 5_000_000
+_LEAST_FLIPS: Final = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +54,8 @@ def balance(
     current: pd.Series | None = None,
     mix_groups: bool = False,
     tastes: Sequence[Taste] = TASTES,
-    starts: int = 2,
+    starts: int = 3,
+    prefer: str | None = None,
     rng: np.random.Generator,
     progress: Progress = silent,
 ) -> Plans:
@@ -88,7 +91,9 @@ def balance(
     tastes
         What plans are searched for.
     starts
-        Random starts for each taste.
+        Starts for each taste: from random trees, and with today's grids all but one from these.
+    prefer
+        Name of the taste whose plans come first; None: the least faults together.
     rng
         Source of all randomness: the same generator state gives the same plans.
     progress
@@ -120,24 +125,25 @@ def balance(
     load = units.load(weights)
     problem = prepared(units, load, seeds=seeds, locked=locked, current=today, mix_groups=mix_groups)
     free = None if k is None else k - len(set(locked or ()))
-    effort = min(_MOST_EFFORT, _FLIPS / (100 * len(units) * len(tastes) * (starts + (today is not None))))
-    task = _Task(units, problem, bounds, np.zeros(0, np.int64), weights, today, mix_groups, effort)
+    runs = _runs(tastes, starts, today is not None)
+    flips = max((_FLIPS if today is None else _FLIPS_TODAY) / len(units), _LEAST_FLIPS)
+    task = _Task(units, problem, bounds, np.zeros(0, np.int64), weights, today, mix_groups, flips / FLIPS)
     if found := failures(problem, bounds, free):
         raise _infeasible(task, found, free, rng)
     task = _with_count(task, bounds, free)
     state = np.array([rng.integers(1 << 63)], dtype=np.uint64)
-    runs = [(taste, start) for taste in tastes for start in range(starts + (today is not None))]
-    plans: list[Plan] = []
-    closest: Draft | None = None
-    for number, (taste, start) in enumerate(runs):
-        draft = _run(task, taste, start == starts, state, _ticks(progress, number, len(runs)))
-        if bounds.kept(problem.loads(draft.part, len(draft.home))):
-            plans.append(_plan(task, draft, taste))
-        elif closest is None or _out(task, draft) < _out(task, closest):
-            closest = draft
-    if not plans:
-        raise _not_found(task, closest)
-    return ranked(plans)
+    drafts = [_run(task, *run, state, _ticks(progress, number, len(runs))) for number, run in enumerate(runs)]
+    good = [(draft, taste) for draft, (taste, _) in zip(drafts, runs, strict=True) if bounds.kept(_loads(task, draft))]
+    if not good:
+        progress("balance.stage_prove", 0, 1)
+        good = [(_rescued(task, drafts, free), runs[0][0])]
+    return ranked([_plan(task, draft, taste) for draft, taste in good], taste=prefer)
+
+
+def _runs(tastes: Sequence[Taste], starts: int, today: bool) -> list[tuple[Taste, bool]]:
+    """What is searched for, and whether from today's grids."""
+    wanted = [taste for taste in tastes if today or taste.name != STAY] or list(tastes)
+    return [(taste, today and (start > 0 or taste.name == STAY)) for taste in wanted for start in range(max(starts, 1))]
 
 
 def _bounds(k: int | None, low: float | None, high: float | None) -> Bounds:
@@ -167,13 +173,8 @@ def _run(task: _Task, taste: Taste, today: bool, state: State, tick: Callable[[f
     """One search, from random trees or from today's grids."""
     wish = wishes(task.problem, task.bounds, int(task.count.sum()), taste)
     draft = from_today(task.problem, task.count, wish, state) if today else grown(task.problem, task.count, wish, state)
-    hot = 0.1 if today else 0.5
-    draft = improved(task.problem, draft, task.bounds, wish, hot=hot, effort=task.effort, state=state, tick=tick)
+    draft = improved(task.problem, draft, task.bounds, wish, effort=task.effort, state=state, tick=tick)
     return named(task.problem, draft)
-
-
-def _out(task: _Task, draft: Draft) -> float:
-    return float(task.bounds.excess(task.problem.loads(draft.part, len(draft.home))).sum())
 
 
 def _plan(task: _Task, draft: Draft, taste: Taste) -> Plan:
@@ -234,9 +235,60 @@ def _held(bounds: Bounds, loads: Floats) -> Bounds:
     return Bounds(min(bounds.low, float(loads.min())), max(bounds.high, float(loads.max())))
 
 
-def _not_found(task: _Task, closest: Draft | None) -> InfeasibleError:
-    near = task.bounds
-    if closest is not None:
-        near = _held(near, task.problem.loads(closest.part, len(closest.home)))
-    values = {"low": task.bounds.low, "high": task.bounds.high, "nearest_low": near.low, "nearest_high": near.high}
-    return InfeasibleError("balance.not_found", **values)
+def _loads(task: _Task, draft: Draft) -> Floats:
+    return task.problem.loads(draft.part, len(draft.home))
+
+
+def _rescued(task: _Task, drafts: Sequence[Draft], k: int | None) -> Draft:
+    """The nearest draft with the pieces out of bounds taken from another one, or decided exactly."""
+    best = min(drafts, key=lambda draft: float(task.bounds.excess(_loads(task, draft)).sum()))
+    part, home = best.part.copy(), list(best.home)
+    unknown = False
+    for piece in np.flatnonzero(_piece_excess(task, best) > 0):
+        inside = task.problem.piece == piece
+        donor = next((draft for draft in drafts if _piece_excess(task, draft)[piece] == 0), None)
+        fresh = donor.part[inside] if donor is not None else _exact(task, int(piece), k)
+        if isinstance(fresh, str):
+            if fresh == "impossible":
+                raise _without_plan(task, best, "impossible", place=task.problem.name(int(piece)), units=int(inside.sum()))
+            unknown = True
+            continue
+        part[inside] = len(home) + np.unique(fresh, return_inverse=True)[1]
+        home += [-1] * len(np.unique(fresh))
+    if unknown:
+        raise _without_plan(task, best, "not_found")
+    free = part >= 0
+    used, part[free] = np.unique(part[free], return_inverse=True)
+    return named(task.problem, Draft(part, np.full(len(used), -1)))
+
+
+def _exact(task: _Task, piece: int, k: int | None) -> Ints | str:
+    """A plan of one piece with its number of grids, then with any other one the bounds allow; or why there is none."""
+    total, size = float(task.problem.totals()[piece]), int(task.problem.sizes()[piece])
+    first = int(task.count[piece])
+    others = range(task.bounds.least(total), min(task.bounds.most(total, size), size) + 1) if task.bounds.low > 0 else ()
+    more = [count for count in others if count != first]
+    if k is not None and task.problem.pieces == 1:
+        more = []
+    found = decided(task.problem, piece, task.bounds, [first])
+    if not isinstance(found, str) or not more:
+        return found if not (isinstance(found, str) and k is None and not others) else "unknown"
+    other = decided(task.problem, piece, task.bounds, more)
+    if isinstance(other, str):
+        return "unknown" if "unknown" in (found, other) else "impossible"
+    return other if k is None else "unknown"
+
+
+def _piece_excess(task: _Task, draft: Draft) -> Floats:
+    """How far the parts of each piece are out of bounds together."""
+    free = draft.part >= 0
+    where = np.zeros(len(draft.home), np.int64)
+    where[draft.part[free]] = task.problem.piece[free]
+    return np.bincount(where, task.bounds.excess(_loads(task, draft)), minlength=task.problem.pieces).astype(np.float64)
+
+
+def _without_plan(task: _Task, closest: Draft, rule: str, **values: object) -> InfeasibleError:
+    """The error where no plan was found: the nearest one found says which bounds would do."""
+    near = _held(task.bounds, _loads(task, closest))
+    bounds = {"low": task.bounds.low, "high": task.bounds.high, "nearest_low": near.low, "nearest_high": near.high}
+    return InfeasibleError(f"balance.{rule}", **bounds, **values)

@@ -40,10 +40,13 @@ class Taste:
 
 
 TASTES: Final = (
+    Taste("both", balance=20.0, compact=1.0, cut=0.5, change=0.5),
     Taste("even", balance=40.0, compact=0.4, cut=0.2, change=0.5),
     Taste("compact", balance=2.0, compact=1.0, cut=0.5, change=0.5),
-    Taste("stay", balance=5.0, compact=0.2, cut=0.1, change=6.0),
+    Taste("stay", balance=1.0, compact=0.1, cut=0.05, change=12.0),
 )
+# searched for only where there are grids today
+STAY: Final = "stay"
 
 
 def wishes(problem: Problem, bounds: Bounds, parts: int, taste: Taste) -> Floats:
@@ -72,7 +75,7 @@ def improved(
     wish: Floats,
     *,
     hot: float = 0.5,
-    cold: float = 0.005,
+    cold: float = 0.02,
     effort: float = 1.0,
     state: State,
     tick: Callable[[float], None],
