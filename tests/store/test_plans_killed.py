@@ -12,7 +12,7 @@ import pytest
 
 import gridgis
 from gridgis import toy
-from gridgis.store import PlanEntry, Workspace
+from gridgis.store import NewEntry, PlanEntry, Workspace
 from tests.store import workers
 from tests.store.processes import kill, running, started
 from tests.store.test_killed import check_file, opened_after_kill
@@ -116,3 +116,33 @@ def test_threads_that_share_a_workspace_append_at_once(workspace_url: str) -> No
             tokens = [f"t{number}" for number in range(40)]
             done = dict(zip(tokens, pool.map(lambda token: workers.append_pair(workspace, PLAN, token), tokens), strict=True))
         assert check_whole(workspace, since=0) == done
+
+
+def test_a_killed_publication_leaves_grids_lineage_and_plan_old_or_new_together(workspace_url: str) -> None:
+    with gridgis.create_workspace(workspace_url, crs=toy.CRS) as workspace, workspace.write(who="t", why="t") as write:
+        write.upsert("grids", toy.grids())
+    moments = random.Random(9)
+    published = 0
+    for _ in range(20):
+        with running(workers.publish_for_ever, workspace_url) as (process, connection):
+            started(connection)
+            time.sleep(moments.uniform(0.0, 0.12))
+            kill(process)
+        with opened_after_kill(workspace_url) as workspace:
+            plans = workspace.plans()
+            done = [plan for plan in plans if plan.state == "published"]
+            assert [plan.rev for plan in plans] == [1 if plan.state == "draft" else 2 for plan in plans]
+            for draft in [plan for plan in plans if plan.state == "draft"]:
+                assert draft == plans[-1]  # the one the kill came into
+                with workspace.write(who="test", why="out of the way") as write:
+                    write.append_plan(draft.name, [NewEntry("discard")], rev=1)
+                    write.close_plan(draft.name, state="discarded")
+            names = [plan.name for plan in done]
+            assert workspace.lineage()["plan"].tolist() == names
+            grids = workspace.read("grids")
+            assert set(grids["version"]) == {len(done) + 1}
+            assert set(grids["officer"]) == ({names[-1]} if names else {"Li", "Wang", "Zhao"})
+            assert set(grids["valid_from"].dropna()) == ({done[-1].published_on} if done else set())
+            published = len(done)
+    check_file(workspace_url)
+    assert published > 5

@@ -13,7 +13,7 @@ import shapely
 import gridgis
 from gridgis import toy
 from gridgis.errors import ConflictError
-from gridgis.store import NewEntry, Workspace, migrations
+from gridgis.store import NewEntry, Workspace, images_of, migrations
 from tests.store.frames import cells
 
 
@@ -113,3 +113,22 @@ def append_pair(workspace: Workspace, plan: str, token: str) -> int:
         except ConflictError as error:
             if error.key != "plans.moved":
                 raise
+
+
+def publish_for_ever(url: str, ready: Connection) -> None:
+    """Make a plan and publish it in one write, again and again, a day later each time."""
+    with gridgis.open_workspace(url) as workspace:
+        number = len(workspace.plans())
+        ready.send("ready")
+        while True:
+            number += 1
+            plan, day = f"plan {number}", dt.date(2020, 1, 1) + dt.timedelta(days=number)
+            with workspace.write(who="worker", why="begin") as write:
+                write.add_plan(plan)
+                write.append_plan(plan, [NewEntry("base", images=images_of(write.read("grids")))], rev=0)
+            with workspace.write(who="worker", why="publish") as write:
+                write.change("grids", write.read("grids").assign(officer=plan), valid_from=day)
+                row = {"code": "G1", "parent": "G2", "kind": "cut from", "on": day, "plan": plan}
+                write.add_lineage(pd.DataFrame([row]))
+                write.append_plan(plan, [NewEntry("publish")], rev=1)
+                write.close_plan(plan, state="published", on=day)
