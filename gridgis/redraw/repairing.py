@@ -170,9 +170,8 @@ def _filled(given: Given, fitted: Fit, width_m: float) -> Fit:
 
 
 def _one(faces: Shapes) -> Outline:
-    whole: Outline = shapely.coverage_union_all(faces)
-    parts = shapely.get_parts(whole)
-    return parts[0] if len(parts) == 1 else whole
+    parts = shapely.get_parts(shapely.coverage_union_all(faces))
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(list(parts))
 
 
 def _moved(given: Given, before: Shapes, after: Shapes) -> pd.DataFrame:
