@@ -6,6 +6,7 @@ are the same in both are left out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -62,6 +63,8 @@ class Carried:
     `buildings`, `incidents`, `natural_villages`; NaN where nothing is known."""
     how: pd.DataFrame
     """On the codes of `after`: `households_from`, `population_from`."""
+    known: Mapping[str, bool]
+    """Whether all cells of `before` know their `households` and `population`."""
 
 
 def ground_m2(shapes: Shapes, partition: Partition) -> Floats:
@@ -194,7 +197,7 @@ def carry(before: Partition, after: Partition, facts: Facts) -> Carried:
     table = _at_points(gone, come, before, after, facts)
     ground = _Ground(gone, come, [])
     how = pd.DataFrame(index=pd.Index(come.names, name="code"))
-    columns = {}
+    columns, known_all = {}, {}
     for column in RESIDENTS:
         flows, rank, known = _residents(column, table, before, facts, ground)
         columns[column] = flows
@@ -206,13 +209,15 @@ def carry(before: Partition, after: Partition, facts: Facts) -> Carried:
         if layer is None:
             table[name] = np.nan
     for column in RESIDENTS:
-        unknown = ground.unknown_sources(column, before, facts)[every.to_numpy() // max(len(come.names), 1)]
-        table[column] = np.where(unknown, np.nan, columns[column].reindex(every, fill_value=0.0))
+        unknown = ground.unknown_sources(column, before, facts)
+        known_all[column] = not unknown.any()
+        here = unknown[every.to_numpy(dtype=np.intp) // max(len(come.names), 1)]
+        table[column] = np.where(here, np.nan, columns[column].reindex(every, fill_value=0.0))
     source, target = np.divmod(every.to_numpy(dtype=np.intp), max(len(come.names), 1))
     names = (np.array(cells.names, dtype=object)[at] for cells, at in ((gone, source), (come, target)))
     table.insert(0, "source", next(names))
     table.insert(1, "target", next(names))
-    return Carried(gone, come, table[["source", "target", *RESIDENTS, *COUNTED]].reset_index(drop=True), how)
+    return Carried(gone, come, table[["source", "target", *RESIDENTS, *COUNTED]].reset_index(drop=True), how, known_all)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,9 @@ import pandas as pd
 from gridgis.redraw.carrying import COUNTED, FREE, Carried, all_cells, carry, counts_of, ground_m2, registers
 from gridgis.redraw.facts import RESIDENTS, Facts
 from gridgis.redraw.partition import Partition
+from gridgis.text import Lang, t
 
-__all__ = ["COLUMNS", "FREE", "Facts", "balance", "figures"]
+__all__ = ["COLUMNS", "FREE", "Facts", "balance", "figures", "word"]
 
 COLUMNS: Final = ("area_m2", *RESIDENTS, *COUNTED, *(f"{column}_from" for column in RESIDENTS))
 """Of `figures`, in order."""
@@ -55,13 +56,7 @@ def figures(
     if base is None or base is partition:
         return _own(partition, facts)
     before = _own(base, facts) if known is None else known
-    carried = carry(base, partition, facts)
-    result = before.reindex(pd.Index([*partition.codes, FREE], name="code"))
-    fresh = _of_carried(carried, partition, facts)
-    if FREE in carried.before.names and FREE not in carried.after.names:
-        fresh = pd.concat([fresh, _nothing(facts)])
-    result.loc[fresh.index] = fresh
-    return result
+    return figures_of_carried(carry(base, partition, facts), partition, facts, before)
 
 
 def balance(figures: pd.DataFrame, low: float, high: float, *, column: str = "households") -> pd.Series[str]:
@@ -85,6 +80,33 @@ def balance(figures: pd.DataFrame, low: float, high: float, *, column: str = "ho
     values = figures.drop(index=FREE, errors="ignore")[column].astype("float64")
     words = np.select([values.isna(), values < low, values > high], ["unknown", "under", "over"], "within")
     return pd.Series(words.astype(object), index=values.index, name="balance")
+
+
+def word(kind: Literal["from", "balance", "happened"], value: str, lang: Lang) -> str:
+    """The word for a value of the columns `…_from` and `happened`, and of `balance`.
+
+    >>> word("from", "shared_by_area", "en"), word("balance", "over", "zh")
+    ('registered, shared out by area', '高于范围')
+    """
+    return t(f"redraw_figures.{kind}_{value}", lang)
+
+
+def figures_of_carried(carried: Carried, partition: Partition, facts: Facts, known: pd.DataFrame) -> pd.DataFrame:
+    """The figures of a partition when what its base handed on is known already, and so are the base's figures.
+
+    >>> from gridgis import toy
+    >>> from gridgis.redraw.partition import partition_of
+    >>> town = partition_of(toy.grids(), area=toy.TOWN)
+    >>> facts = Facts.of(town.crs)
+    >>> figures_of_carried(carry(town, town, facts), town, facts, figures(town, facts)).loc["G1", "area_m2"].round(3)
+    np.float64(45000.0)
+    """
+    result = known.reindex(pd.Index([*partition.codes, FREE], name="code"))
+    fresh = _of_carried(carried, partition, facts)
+    if FREE in carried.before.names and FREE not in carried.after.names:
+        fresh = pd.concat([fresh, _nothing(facts)])
+    result.loc[fresh.index] = fresh
+    return result
 
 
 def _of_carried(carried: Carried, partition: Partition, facts: Facts) -> pd.DataFrame:
