@@ -12,7 +12,7 @@ import pandas as pd
 
 from gridgis.balance.exact import decided
 from gridgis.balance.feasibility import Bounds, Failure, InfeasibleError, failures, nearest, shares
-from gridgis.balance.improving import FLIPS, STAY, TASTES, State, Taste, improved, wishes
+from gridgis.balance.improving import FLIPS, STAY, TASTES, State, Taste, combined, improved, wishes
 from gridgis.balance.pareto import Plan, Plans, ranked
 from gridgis.balance.problem import Problem, prepared
 from gridgis.balance.sheet import sheet
@@ -26,6 +26,11 @@ from gridgis.progress import Progress, silent
 _FLIPS: Final = 2_000_000
 _FLIPS_TODAY: Final = 5_000_000
 _LEAST_FLIPS: Final = 400
+# flips a unit needs until a piece has settled, and for each unit of the piece; what is left is spent on other starts
+_SHORT_FLIPS: Final = 500
+_FLIPS_PER_UNIT: Final = 8
+_MOST_TURNS: Final = 8
+_LONG: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,11 +175,22 @@ def _ticks(progress: Progress, number: int, runs: int) -> Callable[[float], None
 
 
 def _run(task: _Task, taste: Taste, today: bool, state: State, tick: Callable[[float], None]) -> Draft:
-    """One search, from random trees or from today's grids."""
-    wish = wishes(task.problem, task.bounds, int(task.count.sum()), taste)
-    draft = from_today(task.problem, task.count, wish, state) if today else grown(task.problem, task.count, wish, state)
-    draft = improved(task.problem, draft, task.bounds, wish, effort=task.effort, state=state, tick=tick)
-    return named(task.problem, draft)
+    """One search, from random trees or from today's grids: a long one for a large piece, several for small ones."""
+    problem = task.problem
+    wish = wishes(problem, task.bounds, int(task.count.sum()), taste)
+    enough = _SHORT_FLIPS + _FLIPS_PER_UNIT * int(problem.sizes().max(initial=1))
+    turns = int(np.clip(task.effort * FLIPS / enough, 1, _MOST_TURNS))
+    drafts = []
+    for turn in range(turns):
+        first = from_today if today else grown
+        draft = first(problem, task.count, wish, state)
+
+        def told(share: float, turn: int = turn) -> None:
+            tick((turn + share) / turns)
+
+        effort = min(task.effort / turns, _LONG * enough / FLIPS)
+        drafts.append(improved(problem, draft, task.bounds, wish, effort=effort, state=state, tick=told))
+    return named(problem, combined(problem, drafts, wish))
 
 
 def _plan(task: _Task, draft: Draft, taste: Taste) -> Plan:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from gridgis.balance.feasibility import Bounds
-from gridgis.balance.kernels import anneal
+from gridgis.balance.kernels import W_CHANGE, W_CUT, anneal, part_cost
 from gridgis.balance.problem import Problem
 from gridgis.balance.trees import Draft, named, recut
 from gridgis.balance.units import Floats, Ints
@@ -84,7 +84,7 @@ def improved(
 
     1. Flips of border units, the temperature falling from `hot` to `cold`.
     2. While a part is out of bounds: it is cut anew with a neighbour, or two, and the borders settle again.
-    3. Flips that only make it better, until few are found.
+    3. Flips that only make it better.
 
     >>> from gridgis import toy
     >>> from gridgis.balance import units_from
@@ -100,9 +100,49 @@ def improved(
         if bounds.kept(problem.loads(draft.part, len(draft.home))):
             break
         draft = _mended(problem, draft, bounds, wish, state)
-        tick(0.7 + 0.3 * round_ / ROUNDS)
+        tick(0.6 + 0.2 * round_ / ROUNDS)
         draft = _flip(problem, draft, wish, min(hot, 0.05), cold, effort / 5, state, None)
-    return _flip(problem, draft, wish, 1e-9, 1e-9, effort / 5, state, None)
+    tick(1.0)
+    return _flip(problem, draft, wish, 1e-9, 1e-9, min(effort / 20, 2.0), state, None)
+
+
+def combined(problem: Problem, drafts: Sequence[Draft], wish: Floats) -> Draft:
+    """A draft of the cheapest plan of each piece: what one piece costs does not depend on the others.
+
+    >>> from gridgis import toy
+    >>> from gridgis.balance import units_from
+    >>> from gridgis.balance.problem import prepared
+    >>> units = units_from(toy.grids().assign(households=[4, 2, 6]), weights=["households"])
+    >>> problem, home = prepared(units, units.load()), np.array([-1, -1])
+    >>> drafts = [Draft(np.array([0, 1, 1]), home), Draft(np.array([1, 1, 0]), home)]
+    >>> combined(problem, drafts, np.array([0.0, 9.0, 6.0, 0.0, 1.0, 0.0, 0.0, 0.0])).part.tolist()
+    [1, 1, 0]
+    """
+    if len(drafts) == 1:
+        return drafts[0]
+    costs = np.array([_costs(problem, draft, wish) for draft in drafts])
+    part, used = np.full(len(problem.units), -1), 0
+    for piece, best in enumerate(np.argmin(costs, axis=0)):
+        inside = problem.piece == piece
+        labels, numbered = np.unique(drafts[best].part[inside], return_inverse=True)
+        part[inside] = used + numbered
+        used += len(labels)
+    return named(problem, Draft(part, np.full(used, -1)))
+
+
+def _costs(problem: Problem, draft: Draft, wish: Floats) -> Floats:
+    """What each piece costs, as the compiled loops count it, shape (pieces,)."""
+    free = draft.part >= 0
+    where = np.zeros(len(draft.home), np.int64)
+    where[draft.part[free]] = problem.piece[free]
+    stats = problem.stats(draft.part, len(draft.home))
+    each = np.array([part_cost(load, area, perimeter, wish) for load, area, perimeter in stats[:, :3]])
+    apart = (draft.part[problem.source] != draft.part[problem.nbr]) & free[problem.source]
+    moved = free & (problem.now >= 0)
+    moved[moved] = draft.home[draft.part[moved]] != problem.now[moved]
+    total = np.bincount(where, each, minlength=problem.pieces)
+    total += wish[W_CUT] / 2 * np.bincount(problem.piece[problem.source[apart]], problem.cut[apart], minlength=problem.pieces)
+    return np.asarray(total + wish[W_CHANGE] * np.bincount(problem.piece[moved], minlength=problem.pieces))
 
 
 def _flip(
@@ -126,7 +166,7 @@ def _flip(
             part, draft.home, stats, wish, mark, state, steps, hot * fall**turn, hot * fall ** (turn + 1),
         )  # fmt: skip
         if tick is not None:
-            tick(0.7 * (turn + 1) / _SLICES)
+            tick(0.6 * (turn + 1) / _SLICES)
     return Draft(part, draft.home)
 
 

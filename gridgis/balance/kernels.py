@@ -189,8 +189,12 @@ def best_cut(
 
 
 @compiled
-def _cost(load: float, area: float, perimeter: float, wish: Array) -> float:
-    """What one part costs: out of bounds, off the mean, and not compact."""
+def part_cost(load: float, area: float, perimeter: float, wish: Array) -> float:
+    """What one part costs: out of bounds, off the mean, and not compact.
+
+    >>> part_cost(3.0, 1.0, 4.0, np.array([0.0, 2.5, 2.0, 4.0, 1.0, 0.0, 0.0, 0.0]))
+    1.33
+    """
     mean = wish[2]
     off = load / mean - 1.0
     out = max(wish[0] - load, load - wish[1], 0.0) / mean
@@ -294,8 +298,8 @@ def anneal(
         load_a, load_b = stats[a, 0] - unit[u, 0], stats[b, 0] + unit[u, 0]
         area_a, area_b = stats[a, 1] - unit[u, 1], stats[b, 1] + unit[u, 1]
         edge_a, edge_b = stats[a, 2] - unit[u, 2] + 2.0 * with_a, stats[b, 2] + unit[u, 2] - 2.0 * with_b
-        rise = _cost(load_a, area_a, edge_a, wish) + _cost(load_b, area_b, edge_b, wish) - wish[6] * saved
-        rise -= _cost(stats[a, 0], stats[a, 1], stats[a, 2], wish) + _cost(stats[b, 0], stats[b, 1], stats[b, 2], wish)
+        rise = part_cost(load_a, area_a, edge_a, wish) + part_cost(load_b, area_b, edge_b, wish) - wish[6] * saved
+        rise -= part_cost(stats[a, 0], stats[a, 1], stats[a, 2], wish) + part_cost(stats[b, 0], stats[b, 1], stats[b, 2], wish)
         if now[u] >= 0:
             rise += wish[7] * ((home[a] == now[u]) - (home[b] == now[u]))
         if rise > 0.0 and _draw(state) >= np.exp(-rise / heat):
