@@ -1,0 +1,232 @@
+"""What holds for every partition, as a table of rules; the proof of "no gap, no overlap" is exact.
+
+If every polygon is valid, and the directed segments of grids and free ground (shells one way round, holes the other) cancel
+to those of the outline bit for bit, then the number of polygons over a point changes nowhere but at the outline: it is one
+inside and none outside. No tolerance is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from gridgis.redraw.partition import SNAP_M, Partition, Shapes
+from gridgis.text import Lang, t
+
+Floats = NDArray[np.float64]
+
+_OUTLINE_M2_PER_KM2: Final = 1e-6
+_OUTLINE_M: Final = 1e-8
+_NOTHING_M2: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One rule a partition breaks."""
+
+    rule: str
+    """Name in `RULES`."""
+    codes: tuple[str, ...]
+    """The grids concerned; `""` stands for free ground."""
+    place: BaseGeometry | None
+    """Where, in the partition's CRS; None where there is no such place."""
+    facts: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    """`m2`: how much ground; `reason`: what the geometry library says."""
+
+    def message(self, lang: Lang) -> str:
+        """The finding in a language."""
+        return t(f"redraw.broken_{self.rule}", lang, grids=", ".join(code or "–" for code in self.codes), **self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    now: Partition
+    before: Partition | None
+    exclaves: bool
+    void: frozenset[str]
+    freed: frozenset[str]
+
+    def members(self) -> Shapes:
+        return np.concatenate([self.now.shapes, self.now.free])
+
+    def codes(self) -> list[str]:
+        return [*self.now.codes, *[""] * len(self.now.free)]
+
+
+def broken(
+    partition: Partition,
+    *,
+    before: Partition | None = None,
+    exclaves: bool = False,
+    void: Collection[str] = (),
+    freed: Collection[str] = (),
+) -> tuple[Broken, ...]:
+    """Every rule a partition breaks; empty when all hold.
+
+    Parameters
+    ----------
+    partition
+        What to judge.
+    before
+        What it came from: the outline must be the same, and no ground may have become free; None leaves that out.
+    exclaves
+        Whether a grid may have several parts; those that had several before may keep as many.
+    void
+        Codes that were retired and must not be used.
+    freed
+        Grids of `before` whose ground may be free now.
+
+    Examples
+    --------
+    >>> from gridgis import toy
+    >>> from gridgis.redraw.partition import partition_of
+    >>> town = partition_of(toy.grids(), area=toy.TOWN)
+    >>> broken(town)
+    ()
+    >>> narrow = town.with_ground({"G2": shapely.box(500150, 3366000, 500240, 3366300)})
+    >>> [(b.rule, b.facts["m2"]) for b in broken(narrow)]
+    [('gap', 3000.0)]
+    """
+    case = _Case(partition, before, exclaves, frozenset(void), frozenset(freed))
+    found = tuple(item for rule in RULES.values() for item in rule(case))
+    # an invalid polygon breaks every sum: nothing else is certain beside it
+    invalid = tuple(item for item in found if item.rule == "invalid")
+    return invalid or found
+
+
+def _codes(case: _Case) -> list[Broken]:
+    twice = sorted({code for code in case.now.codes if case.now.codes.count(code) > 1})
+    rows_differ = tuple(case.now.attributes.index) != case.now.codes
+    return [Broken("codes", tuple(twice), None)] if twice or rows_differ else []
+
+
+def _void(case: _Case) -> list[Broken]:
+    used = tuple(code for code in case.now.codes if code in case.void)
+    return [Broken("void_code", used, None)] if used else []
+
+
+def _invalid(case: _Case) -> list[Broken]:
+    members = np.array([*case.members(), case.now.outline], dtype=object)
+    codes = [*case.codes(), ""]
+    bad = np.flatnonzero(~shapely.is_valid(members) | shapely.is_empty(members))
+    return [Broken("invalid", (codes[i],), members[i], {"reason": shapely.is_valid_reason(members[i])}) for i in bad.tolist()]
+
+
+def _connected(case: _Case) -> list[Broken]:
+    if case.exclaves:
+        return []
+    parts = shapely.get_num_geometries(case.now.shapes)
+    found = []
+    for position in np.flatnonzero(parts > 1):
+        code = case.now.codes[position]
+        earlier = 1
+        if case.before is not None and code in case.before.codes:
+            earlier = int(shapely.get_num_geometries(case.before.shape(code)))
+        if parts[position] > earlier:
+            smallest = min(shapely.get_parts(case.now.shapes[position]), key=lambda part: float(part.area))
+            found.append(Broken("torn", (code,), smallest, {"parts": int(parts[position])}))
+    return found
+
+
+def _cover(case: _Case) -> list[Broken]:
+    """Overlap, gap, outside, unmatched: why the segments do not cancel, looked for only when they do not."""
+    members = case.members()
+    left = _uncancelled(members, case.now.outline)
+    if not len(left):
+        return []
+    if not shapely.is_valid(members).all():
+        return []
+    codes = case.codes()
+    found = []
+    first, second = shapely.STRtree(members).query(members, predicate="intersects")
+    for i, j in zip(first[first < second].tolist(), second[first < second].tolist(), strict=True):
+        common = shapely.intersection(members[i], members[j])
+        if common.area > _NOTHING_M2:
+            found.append(Broken("overlap", (codes[i], codes[j]), common, {"m2": round(common.area, 6)}))
+    union = shapely.union_all(members)
+    gap = shapely.difference(case.now.outline, union)
+    if gap.area > _NOTHING_M2:
+        found.append(Broken("gap", (), gap, {"m2": round(gap.area, 6)}))
+    outside = shapely.difference(members, case.now.outline)
+    found += [
+        Broken("outside", (codes[i],), outside[i], {"m2": round(outside[i].area, 6)})
+        for i in np.flatnonzero(shapely.area(outside) > _NOTHING_M2).tolist()
+    ]
+    return found or [Broken("unmatched", (), shapely.MultiLineString(left.tolist()))]
+
+
+def _uncovered(case: _Case) -> list[Broken]:
+    if case.before is None or not len(case.now.free):
+        return []
+    known = {id(shape) for shape in case.before.free}
+    fresh = np.array([shape for shape in case.now.free if id(shape) not in known], dtype=object)
+    if not len(fresh):
+        return []
+    allowed = [*case.before.free, *(case.before.shape(code) for code in case.freed if code in case.before.codes)]
+    new = shapely.difference(shapely.union_all(fresh), shapely.union_all(allowed))
+    # a border a millimetre off is rounding, not ground
+    if new.area <= 2 * SNAP_M * float(shapely.length(fresh).sum()):
+        return []
+    return [Broken("uncovered", (), new, {"m2": round(new.area, 3)})]
+
+
+def _outline(case: _Case) -> list[Broken]:
+    if case.before is None or case.now.outline is case.before.outline:
+        return []
+    old, new = case.before.outline, case.now.outline
+    was, now = shapely.get_coordinates(old), shapely.get_coordinates(new)
+    old_set, new_set = set(map(tuple, was.tolist())), set(map(tuple, now.tolist()))
+    lost, added = sorted(old_set - new_set), sorted(new_set - old_set)
+    far = np.zeros(0, dtype=bool)
+    if added:
+        points = np.asarray(shapely.points(np.array(added)), dtype=object)
+        far = shapely.distance(shapely.boundary(old), points) > _OUTLINE_M
+    off = abs(new.area - old.area)
+    if not lost and not far.any() and off <= max(_OUTLINE_M2_PER_KM2 * old.area / 1e6, 1e-12 * old.area):
+        return []
+    spots = [*lost, *(point for point, is_far in zip(added, far, strict=True) if is_far)]
+    return [Broken("outline", (), shapely.MultiPoint(spots) if spots else new, {"m2": round(off, 9)})]
+
+
+RULES: Final[Mapping[str, Callable[[_Case], list[Broken]]]] = MappingProxyType(
+    {
+        "codes": _codes,
+        "void_code": _void,
+        "invalid": _invalid,
+        "torn": _connected,
+        "cover": _cover,
+        "uncovered": _uncovered,
+        "outline": _outline,
+    }
+)
+"""The rules in the order they are judged; `cover` finds overlap, gap, outside and unmatched."""
+
+
+def _uncancelled(members: Shapes, outline: BaseGeometry) -> Floats:
+    """The segments whose directions do not cancel, shape (k, 2, 2)."""
+    every = np.empty(len(members) + 1, dtype=object)
+    every[:-1], every[-1] = members, outline
+    parts, part_owner = shapely.get_parts(every, return_index=True)
+    rings, ring_part = shapely.get_rings(parts, return_index=True)
+    shell = np.r_[True, ring_part[1:] != ring_part[:-1]]
+    turn = np.where(shapely.is_ccw(rings) == shell, 1, -1)
+    turn = np.where(part_owner[ring_part] == len(members), -turn, turn)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    same = ring[1:] == ring[:-1]
+    start, end, sign = xy[:-1][same], xy[1:][same], turn[ring[:-1][same]]
+    swap = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))
+    ends = np.where(swap[:, None], np.hstack([end, start]), np.hstack([start, end]))
+    sign = np.where(swap, -sign, sign)
+    order = np.lexsort(ends.T)
+    ends, sign = ends[order], sign[order]
+    first = np.flatnonzero(np.r_[True, (ends[1:] != ends[:-1]).any(axis=1)]) if len(ends) else np.zeros(0, dtype=np.int64)
+    total = np.add.reduceat(sign, first) if len(first) else first
+    left: Floats = ends[first[total != 0]].reshape(-1, 2, 2)
+    return left
