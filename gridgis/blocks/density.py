@@ -48,12 +48,12 @@ class Density:
         if len(self.waters):
             at, water = shapely.STRtree(self.waters).query(shapes, predicate="intersects")
             np.add.at(found, at, shapely.area(shapely.intersection(shapes[at], self.waters[water])))
-        return found / np.maximum(shapely.area(shapes), 1e-12)
+        return np.asarray(found / np.maximum(shapely.area(shapes), 1e-12), dtype=float)
 
     def _at(self, xy: Floats) -> Floats:
         row = np.clip(((xy[:, 1] - self.y0) // _SQUARE_M).astype(int), 0, self.share.shape[0] - 1)
         column = np.clip(((xy[:, 0] - self.x0) // _SQUARE_M).astype(int), 0, self.share.shape[1] - 1)
-        return self.share[row, column]
+        return np.asarray(self.share[row, column], dtype=float)
 
 
 def density(grounds: Shapes, buildings: gpd.GeoDataFrame | None, water: gpd.GeoDataFrame | None, *, first_only: bool) -> Density:

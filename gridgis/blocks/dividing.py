@@ -105,7 +105,7 @@ def _patches(shapes: Shapes, owner: Ints, block: Block) -> Patches:
 
 
 def _joined(shapes: Shapes, group: Ints) -> Shapes:
-    return union_groups(shapes, group)[group == np.arange(len(group))]
+    return np.asarray(union_groups(shapes, group)[group == np.arange(len(group))], dtype=object)
 
 
 def _parted(polygon: shapely.Polygon, lines: Shapes, buildings: Shapes) -> tuple[Shapes, NDArray[np.bool_]]:
@@ -153,7 +153,7 @@ def _sides(shapes: Shapes, solid: NDArray[np.bool_], chord: shapely.LineString) 
     point = shapely.get_coordinates(shapely.point_on_surface(shapes))
     point[solid] = shapely.get_coordinates(shapely.centroid(shapes[solid]))
     offset = point - (x0, y0)
-    return (way[0] * offset[:, 1] - way[1] * offset[:, 0] > 0).astype(np.int64)
+    return np.asarray(way[0] * offset[:, 1] - way[1] * offset[:, 0] > 0, dtype=np.int64)
 
 
 def _chords(polygon: shapely.Polygon, buildings: Shapes, target: float, low: float) -> list[shapely.LineString]:
@@ -167,14 +167,16 @@ def _chords(polygon: shapely.Polygon, buildings: Shapes, target: float, low: flo
     along, size = edges[long] / length[long], float(length[long])
     middle, reach = box[:4].mean(axis=0), float(length.sum())
     solid = shapely.union_all(buildings) if len(buildings) else shapely.Polygon()
-    total, found = polygon.area, []
+    total = polygon.area
+    found: list[tuple[float, int, shapely.LineString]] = []
     parts = max(2, round(total / target))
     for turn in _TURNS:
         angle = np.deg2rad(turn)
         way = np.array([-along[1], along[0]]) @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         steps = (np.arange(1, _STEPS) / _STEPS - 0.5) * size
         base = middle + steps[:, None] * along
-        lines = shapely.linestrings(np.stack([base - way * reach, base + way * reach], axis=1))
+        ends = np.stack([base - way * reach, base + way * reach], axis=1)
+        lines: Shapes = np.asarray(shapely.linestrings(ends), dtype=object)
         behind = -np.sign(way[0] * along[1] - way[1] * along[0]) * np.array([-way[1], way[0]]) * 2 * reach
         half = np.stack(
             [base - way * reach, base + way * reach, base + way * reach + behind, base - way * reach + behind], axis=1

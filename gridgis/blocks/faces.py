@@ -94,8 +94,8 @@ def borders(shapes: Shapes, lines: Lines | None = None) -> Borders:
     held = length * holds((ends[:, :2] + ends[:, 2:]) / 2, lines)
     many = len(shapes)
     pairs, group = np.unique(left * many + right, return_inverse=True)
-    return Borders(pairs // max(many, 1), pairs % max(many, 1), np.bincount(group, length, len(pairs)),
-                   np.bincount(group, held, len(pairs)))  # fmt: skip
+    return Borders(pairs // max(many, 1), pairs % max(many, 1), np.bincount(group, length, len(pairs)).astype(float),
+                   np.bincount(group, held, len(pairs)).astype(float))  # fmt: skip
 
 
 def holds(points: Floats, lines: Lines | None) -> Floats:
@@ -178,7 +178,7 @@ def with_vertices(shapes: Shapes, points: Floats) -> Shapes:
     """
     result = shapes.copy()
     points = np.unique(points, axis=0)
-    spots = shapely.points(points)
+    spots: Shapes = np.asarray(shapely.points(points), dtype=object)
     at, spot = shapely.STRtree(spots).query(shapely.boundary(shapes), predicate="dwithin", distance=_SAME_M)
     for polygon in np.unique(at).tolist():
         near = points[spot[at == polygon]]

@@ -103,7 +103,8 @@ def settle(patches: Patches, found: Borders, table: Sizes) -> Ints:
     Examples
     --------
     >>> from gridgis.blocks.classes import CLASSES, sizes
-    >>> patches = Patches(np.array([4e3, 5e3, 9e3]), np.array([260.0, 300, 380]), np.ones(3), np.zeros(3), np.zeros(3, dtype=np.int64))
+    >>> edges, wet, one = np.array([260.0, 300, 380]), np.zeros(3), np.zeros(3, dtype=np.int64)
+    >>> patches = Patches(np.array([4e3, 5e3, 9e3]), edges, np.ones(3), wet, one)
     >>> found = Borders(np.array([0, 1]), np.array([1, 2]), np.array([60.0, 80.0]), np.array([0.0, 0.0]))
     >>> settle(patches, found, sizes(CLASSES, 10_000)).tolist()
     [0, 0, 2]

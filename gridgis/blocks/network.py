@@ -48,6 +48,8 @@ LINE_CLASSES: Final = (
 # ways nobody draws a border along: inside buildings, not there yet, or no way at all
 NO_BORDER: Final = frozenset({"corridor", "elevator", "platform", "construction", "proposed", "abandoned", "razed", "raceway",
                               "bus_guideway", "escape", "rest_area", "services", "bus_stop"})  # fmt: skip
+# water one steps over: a guide, no border of blocks
+NARROW_WATER: Final = frozenset({"drain", "ditch"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def lines_of(
 
     Examples
     --------
-    >>> roads = gpd.GeoDataFrame({"kind": ["primary", "footway", None]}, geometry=[shapely.LineString([(0, 0), (9, y)]) for y in (0, 5, 9)])
+    >>> ways = [shapely.LineString([(0, y), (9, y)]) for y in (0, 5, 9)]
+    >>> roads = gpd.GeoDataFrame({"kind": ["primary", "footway", None]}, geometry=ways)
     >>> [LINE_CLASSES[at].name for at in lines_of(roads).klass]
     ['main', 'path', 'street']
     """
@@ -114,9 +117,11 @@ def lines_of(
         return max(known, key=lambda at: hold[at]) if known else names.index("street")
 
     found = [_parts(streets, np.array([class_of(kind) for kind in kinds], dtype=np.int64))]
-    for frame, name in ((water, "water"), (compounds, "plot")):
-        if frame is not None and len(frame):
-            found.append(_parts(frame, np.full(len(frame), names.index(name), dtype=np.int64)))
+    if water is not None and len(water):
+        narrow = water["kind"].isin(NARROW_WATER) if "kind" in water else np.zeros(len(water), dtype=bool)
+        found.append(_parts(water, np.where(narrow, names.index("lane"), names.index("water"))))
+    if compounds is not None and len(compounds):
+        found.append(_parts(compounds, np.full(len(compounds), names.index("plot"), dtype=np.int64)))
     shapes = np.concatenate([part.shapes for part in found])
     klass = np.concatenate([part.klass for part in found])
     return Lines(shapes, klass).only(klass >= 0)
@@ -131,7 +136,9 @@ def _parts(frame: gpd.GeoDataFrame, klass: Ints) -> Lines:
     rings, ring_at = shapely.get_rings(parts[area], return_index=True)
     line = shapely.get_type_id(parts) == 1
     return Lines(
-        np.concatenate([parts[line], np.atleast_1d(shapely.boundary(shapely.polygons(rings)))]),
+        np.concatenate(
+            [parts[line], np.asarray(shapely.boundary(np.asarray(shapely.polygons(rings), dtype=object)), dtype=object)]
+        ),
         np.concatenate([klass[line], klass[area][ring_at]]),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
@@ -127,7 +127,7 @@ def sheet(
         bad |= cells.index.isin(overlaps(cells)[side])
     empty = float(gaps(cells, areas).area.sum())
     ground = float(shapely.area(shapely.union_all(np.asarray(areas.geometry.array, dtype=object))))
-    own = np.asarray(areas.geometry.array, dtype=object)[areas.index.get_indexer(cells["area_code"])]
+    own = np.asarray(areas.geometry.array, dtype=object)[areas.index.get_indexer(pd.Index(cells["area_code"]))]
     outside = shapely.area(shapely.difference(shapes, own)) > 1e-4
     cut = cut_buildings(cells, buildings, areas, large_m2=float(table.high[0]))
     count = _buildings_in(shapes, buildings)
@@ -177,7 +177,7 @@ def _along(shapes: Shapes, area_code: NDArray[np.object_], lines: Lines | None) 
     return float(length[on].sum()), float(length.sum()) if lines is not None else 0.0
 
 
-def _even(count: NDArray[np.int64], area: Floats, klass: NDArray[np.int64]) -> tuple[int, int]:
+def _even(count: NDArray[np.int64], area: NDArray[np.floating[Any]], klass: NDArray[np.int64]) -> tuple[int, int]:
     even = lived = 0
     for at in np.unique(klass):
         here = (klass == at) & (count > 0)

@@ -1,4 +1,4 @@
-"""Strips between two carriageways, junctions and roundabouts: cut where other streets meet them, and given to blocks beside them."""
+"""Strips between two carriageways, junctions and roundabouts: cut where other streets meet them, and given to blocks beside."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def share_out(shapes: Shapes, owner: Ints, strip: Bools, lines: Lines) -> tuple[
     Examples
     --------
     >>> faces = shapely.box([0, 0, 0], [0, 50, 70], [100, 100, 100], [50, 70, 120])
-    >>> shapes, owner = share_out(faces, np.zeros(3, dtype=np.int64), np.array([False, True, False]), Lines(np.array([]), np.array([], dtype=np.int64)))
+    >>> nothing = Lines(np.array([]), np.array([], dtype=np.int64))
+    >>> shapes, owner = share_out(faces, np.zeros(3, dtype=np.int64), np.array([False, True, False]), nothing)
     >>> shapely.area(shapes).tolist()
     [7000.0, 5000.0]
     """
@@ -137,7 +138,8 @@ def _chord(strip: shapely.Polygon, corner: Floats, width: float) -> shapely.Line
     """The shortest way across the strip from a corner, and a little beyond."""
     angle = np.arange(_RAYS) * 2 * np.pi / _RAYS
     way = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    rays = shapely.linestrings(np.stack([corner + way * REACH_M, corner + way * 4 * width], axis=1))
+    ends = np.stack([corner + way * REACH_M, corner + way * 4 * width], axis=1)
+    rays: Shapes = np.asarray(shapely.linestrings(ends), dtype=object)
     starts = shapely.points(corner + way * REACH_M)
     free = shapely.contains(strip, starts)
     inner = shapely.intersection(rays[free], strip)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridgis.cli.base import Front
-from gridgis.cli.options import Crs, Day, OneOf, Pair, author_options, command, option, workspace_option
+from gridgis.cli.options import Crs, Day, OneOf, Pair, Whole, author_options, command, option, workspace_option
 from gridgis.cli.output import answer, facts, table, work
 from gridgis.layers import LAYERS
 from gridgis.text import LANGS, Lang, t
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 
 # findings shown in a table; all of them are in the JSON, the rejected rows in their report file
 MOST_SHOWN = 20
+# the word that stands for OpenStreetMap where a layer is named
+OSM = "osm"
 
 
 @command("import")
-@click.argument("layer", metavar="LAYER", type=OneOf(tuple(LAYERS)))
-@click.argument("files", metavar="FILE…", nargs=-1, required=True)
+@click.argument("layer", metavar="LAYER", type=OneOf((*LAYERS, OSM)))
+@click.argument("files", metavar="FILE…", nargs=-1)
 @workspace_option
 @option("--layer", "file_layer", metavar="NAME")
 @option("--crs", type=Crs())
@@ -46,6 +49,9 @@ MOST_SHOWN = 20
 @option("--report", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @option("--repair", is_flag=True)
 @option("--dry-run", is_flag=True)
+@option("--area", metavar="CODE")
+@option("--timeout", metavar="SECONDS", type=Whole(least=1, most=3600), default=180, show_default=True)
+@option("--refresh", is_flag=True)
 @author_options
 def import_(
     front: Front,
@@ -56,13 +62,27 @@ def import_(
     file_layer: str | None,
     pairs: tuple[tuple[str, str], ...],
     dry_run: bool,
+    area: str | None,
+    timeout: int,
+    refresh: bool,
     who: str,
     why: str,
     **options: Any,
 ) -> None:
-    """Files into a layer; exit code 1 if a dry run finds what would keep it out."""
+    """Files into a layer, or an area from OpenStreetMap; exit code 1 if a dry run finds what would keep it out."""
     import gridgis
     from gridgis.tasks import importing
+
+    context = click.get_current_context()
+    if layer == OSM:
+        if area is None or files or dry_run:
+            raise click.UsageError(t("cli.usage_osm", front.lang), context)
+        _import_osm(front, workspace, area=area, timeout_s=float(timeout), refresh=refresh, who=who, why=why)
+        return
+    if area is not None or refresh:
+        raise click.UsageError(t("cli.usage_osm_only", front.lang), context)
+    if not files:
+        raise click.UsageError(t("cli.usage_missing", front.lang, name="FILE"), context)
 
     wish = importing.ImportOptions(layer=file_layer, map=dict(pairs), **options)
     with gridgis.open_workspace(workspace) as opened, work(front) as progress:
@@ -76,6 +96,18 @@ def import_(
     answer(front, document, lambda: import_tables(front, plan, document))
     if dry_run and not plan.ok:
         click.get_current_context().exit(1)
+
+
+def _import_osm(front: Front, workspace: str, **options: Any) -> None:
+    import gridgis
+    from gridgis.tasks import osm_importing
+
+    with gridgis.open_workspace(workspace) as opened, work(front) as progress:
+        report = osm_importing.import_osm(opened, url=os.environ.get("GRIDGIS_OVERPASS"), progress=progress, **options)
+    document = report.to_json()
+    headings = [t(f"cli.{key}", front.lang) for key in ("fact_layer", "fact_inserted", "fact_updated", "fact_unchanged")]
+    rows = [(layer, row["inserted"], row["updated"], row["unchanged"]) for layer, row in document["layers"].items()]
+    answer(front, document, lambda: [table("", headings, rows, numbers=(1, 2, 3)), t("cli.osm_source", front.lang)])
 
 
 def import_tables(front: Front, plan: ImportPlan, document: Mapping[str, Any]) -> Sequence[Table | str]:

@@ -49,6 +49,10 @@ _OSM: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "areas": ("multipolygons", ("admin_level",)),
     "incidents": ("points", ()),
 }
+# and what comes from another of its layers as well
+_OSM_TOO: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "water": ("lines", ("waterway=river", "waterway=stream", "waterway=canal", "waterway=drain", "waterway=ditch")),
+}
 
 
 def read_layer(
@@ -84,7 +88,11 @@ def read_layer(
         return Raw(frame, None, path.name, chosen, "row", tuple(notes))
     frame.index.name = "feature"
     if info["driver"] == "OSM":
-        frame, skipped = _osm_part(frame, target)
+        frame, skipped = _osm_part(frame, _OSM.get(target or "", ("", ()))[1])
+        if layer is None and target in _OSM_TOO:
+            more, broken = _osm_too(path, *_OSM_TOO[target])
+            if len(more):
+                frame, skipped = gpd.GeoDataFrame(pd.concat([frame, more]), crs=frame.crs), skipped + broken
         if skipped:
             notes.append(Note("files.note_broken", {"file": path.name, "count": skipped}))
     if frame.empty:
@@ -182,17 +190,32 @@ def _dates_as_text(layer: str, info: dict[str, Any]) -> str:
     return f"SELECT {', '.join(columns)} FROM {table}"
 
 
-def _osm_part(frame: gpd.GeoDataFrame, target: str | None) -> tuple[gpd.GeoDataFrame, int]:
-    tags = _OSM.get(target or "", ("", ()))[1]
+def _osm_too(path: Path, layer: str, tags: tuple[str, ...]) -> tuple[gpd.GeoDataFrame, int]:
+    """The features of a further layer of an extract, with those columns the program has a use for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            frame = pyogrio.read_dataframe(path, layer=layer, fid_as_index=True, on_invalid="ignore")
+        except _READ_ERRORS as error:
+            raise DataError("files.unreadable", file=path.name) from error
+    frame.index.name = "feature"
+    found, broken = _osm_part(frame, tags)
+    return found[["osm_id", "name", "kind", found.geometry.name]], broken
+
+
+def _osm_part(frame: gpd.GeoDataFrame, tags: tuple[str, ...]) -> tuple[gpd.GeoDataFrame, int]:
     kind = pd.Series(None, index=frame.index, dtype=object)
     for tag in tags:
         name, _, value = tag.partition("=")
         if name in frame.columns:
-            here = (frame[name] == value) if value else frame[name].notna()
+            here = (frame[name] == value) if value else frame[name].notna() & (frame[name] != "no")
             kind = kind.where(kind.notna() | ~here, frame[name])
     if tags:
         frame = frame.assign(kind=kind)[kind.notna()]
     broken = frame.geometry.isna() | frame.geometry.is_empty
+    # what the edge of an extract cut down to a line is no polygon any more
+    reason = shapely.is_valid_reason(frame.geometry.to_numpy())
+    broken |= pd.Series([str(text).startswith("Too few points") for text in reason], index=frame.index)
     frame = frame[~broken]
     if {"osm_id", "osm_way_id"} <= set(frame.columns):
         # closed ways have osm_way_id, relations osm_id: one number each, told apart as OSM editors write them

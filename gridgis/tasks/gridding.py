@@ -25,15 +25,14 @@ from gridgis.files.mapping import recognise
 from gridgis.files.values import codes as parse_codes
 from gridgis.files.writing import in_place_of
 from gridgis.grids import UnitGrid, unit_grid
-from gridgis.layers import LAYERS, LEVELS
+from gridgis.layers import LAYERS
 from gridgis.merging import LARGE, SMALL
 from gridgis.progress import Progress, silent
+from gridgis.tasks.blocking import LAYER, lowest_areas, names_of
 
 if TYPE_CHECKING:
     from gridgis.store import Workspace
 
-METHODS: Final = ("square", "block")
-LAYER: Final = "unit_cells"
 _QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -93,13 +92,12 @@ def build_unit_grids(
     *,
     cell_m: int = 100,
     code: CellCode = "15",
-    method: str = "square",
     at: dt.datetime | None = None,
     who: str = "",
     why: str = "",
     progress: Progress = silent,
 ) -> GridResult:
-    """Build the unit grid of every village and community of a workspace and put it in place of the layer `unit_cells`.
+    """Build the square unit grid of every village and community of a workspace, in place of the layer `unit_cells`.
 
     Areas of level `village` that are valid on the day of `at` are cut; without any, those of the lowest level there is.
 
@@ -109,8 +107,6 @@ def build_unit_grids(
         An open workspace with areas.
     cell_m, code
         As for `grids.unit_grid`.
-    method
-        `"square"`: lattice cells cut along the borders of areas.
     at
         The cells' `initial_time`, aware; None: now.
     who, why
@@ -126,24 +122,18 @@ def build_unit_grids(
     Raises
     ------
     DataError
-        If the method is not available, there are no areas, or they cannot be cut (`grids.unit_grid`).
+        If there are no areas, or they cannot be cut (`grids.unit_grid`).
     """
-    if method != "square":
-        raise DataError("grids.block_method" if method in METHODS else "grids.method", method=method)
     watch = _Stopwatch(progress)
     watch("grids.stage_read", 0, 1)
     moment = at or dt.datetime.now(dt.UTC).astimezone()
-    areas = ws.read("areas", as_of=moment.date())
-    present = [level for level in reversed(LEVELS) if (areas["level"] == level).any()]
-    if not present:
-        raise DataError("grids.no_areas")
-    lowest = areas[areas["level"] == present[0]]
+    lowest = lowest_areas(ws, on=moment.date())
     grid = unit_grid(lowest, cell_m=cell_m, code=code, progress=watch)
     rows = grid.cells.assign(initial_time=pd.Timestamp(moment).tz_convert("UTC"), state="valid")
     watch("grids.stage_write", 0, len(rows))
     with ws.write(who=who, why=why, at=moment) as write:
         write.replace(LAYER, rows, progress=watch)
-    return GridResult(grid, _names(lowest), code, None, watch.seconds())
+    return GridResult(grid, names_of(lowest), code, None, watch.seconds())
 
 
 def grid_file(
@@ -202,7 +192,7 @@ def grid_file(
     areas, scheme = _with_codes(frame, source, code)
     areas = areas.to_crs(crs_to_work_in(areas, wish=work_crs))
     grid = unit_grid(areas, cell_m=cell_m, code=scheme, progress=watch)
-    names = _names(areas)
+    names = names_of(areas)
     watch("grids.stage_write", 0, 1)
     _write(grid.cells, names, target)
     watch("grids.stage_write", 1, 1)
@@ -225,12 +215,6 @@ class _Stopwatch:
         names, starts = list(self.began), [*self.began.values(), time.perf_counter()]
         seconds = {name: round(starts[i + 1] - starts[i], 3) for i, name in enumerate(names)}
         return {**seconds, "total": round(starts[-1] - starts[0], 3)}
-
-
-def _names(areas: gpd.GeoDataFrame) -> dict[str, str]:
-    if "name" not in areas:
-        return {}
-    return {str(code): name for code, name in zip(areas.index, areas["name"], strict=True) if isinstance(name, str) and name}
 
 
 def _with_codes(frame: gpd.GeoDataFrame, source: Path, code: CellCode) -> tuple[gpd.GeoDataFrame, CellCode]:

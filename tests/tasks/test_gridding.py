@@ -79,13 +79,9 @@ def test_areas_no_longer_valid_get_no_cells(ws: Workspace) -> None:
     assert set(ws.read("unit_cells")["area_code"]) == {toy.WEST}
 
 
-def test_without_areas_or_method_nothing_is_built(ws: Workspace) -> None:
+def test_without_areas_nothing_is_built(ws: Workspace) -> None:
     with pytest.raises(DataError, match="no areas"):
         build_unit_grids(ws, at=AT)
-    with pytest.raises(DataError, match="not available"):
-        build_unit_grids(ws, method="block", at=AT)
-    with pytest.raises(DataError, match="no method"):
-        build_unit_grids(ws, method="hexagon", at=AT)
 
 
 def test_stopped_work_leaves_the_cells_there_were(ws: Workspace) -> None:
