@@ -22,7 +22,7 @@ WORDS: Final = ("zoom_in", "zoom_out", "whole", "map_label", "close", "legend", 
 """Messages the map's script needs."""
 
 _STATIC: Final = Path(__file__).resolve().parent.parent / "web" / "static"
-_SCRIPTS: Final = ("shapes.js", "layers.js", "gridmap.js")
+_SCRIPTS: Final = ("shapes.js", "layers.js", "dom.js", "gridmap.js")
 
 
 class OfflineMap(folium.Map):

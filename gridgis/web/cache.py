@@ -100,6 +100,11 @@ def packed(key: Sequence[object], make: Callable[[], bytes]) -> bytes:
     return _contents.get_or_make(tuple(key), lambda: gzip.compress(make(), _GZIP_LEVEL, mtime=0))
 
 
+def document(token: str) -> bytes | None:
+    """A document of the planners' editor as gzip, published by its page with `packed`."""
+    return _contents.get(("editor", token))
+
+
 def plain(key: Sequence[object], make: Callable[[], bytes]) -> bytes:
     """Bytes made once and kept as they are."""
     return _contents.get_or_make(tuple(key), make)

@@ -109,7 +109,7 @@ def grid_map(
         "notice": notice,
         "selectable": selectable,
         "text": {word: t(f"maps.{word}", lang) for word in WORDS},
-        "leaflet": _leaflet(prefix),
+        "leaflet": leaflet(),
         "base": None if base is None else _base(base, start),
     }
     result = _component()(key=key, data=data, default={"selection": None}, on_selection_change=_nothing)
@@ -141,7 +141,14 @@ def _base(base: BaseMap, bounds: Bounds | None) -> dict[str, Any]:
     return {"url": base.url, "attribution": base.attribution, "maxZoom": base.max_zoom, "shift": shift}
 
 
-def _leaflet(prefix: str | None) -> dict[str, str]:
+def route_prefix() -> str | None:
+    """What stands before every address of ours; none where our routes do not answer."""
+    return _Serving.prefix
+
+
+def leaflet() -> dict[str, str]:
+    """Where a component's script finds Leaflet."""
+    prefix = _Serving.prefix
     if prefix is not None:
         return {"version": LEAFLET, "url": f"{prefix}{PLACE}/static/vendor/leaflet/leaflet.js"}
     return {"version": LEAFLET, "inline": asset("vendor/leaflet/leaflet.js")}
@@ -149,7 +156,7 @@ def _leaflet(prefix: str | None) -> dict[str, str]:
 
 @cache
 def _component() -> ComponentRenderer:
-    script = "\n".join(asset(name) for name in ("shapes.js", "layers.js", "gridmap.js"))
+    script = "\n".join(asset(name) for name in ("shapes.js", "layers.js", "dom.js", "gridmap.js"))
     return st.components.v2.component("gridgis_map", html=_HTML, css=styles(), js=script, isolate_styles=False)
 
 

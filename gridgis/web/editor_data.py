@@ -1,4 +1,4 @@
-"""What the planners' editor sends to the browser and gets back: one table of shared vertices, rings of their numbers, points in degrees."""
+"""What the planners' editor sends to the browser and gets back: one table of shared vertices, rings of their numbers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from gridgis.crs import WGS84
 from gridgis.errors import DataError
+from gridgis.redraw.partition import Partition
+from gridgis.redraw.verbs import rings_of
 
 Floats = NDArray[np.float64]
 Shapes = NDArray[np.object_]
@@ -62,7 +64,7 @@ class Ground:
         Examples
         --------
         >>> square = shapely.box(500000, 3366000, 500100, 3366100)
-        >>> ground = make_ground(["G1"], [square], free=None, outline=square, crs=pyproj.CRS("EPSG:4547"))
+        >>> ground = make_ground(["G1"], [square], free=[], outline=square, crs=pyproj.CRS("EPSG:4547"))
         >>> ground.point(0), ground.point([0, 2, 0.25])
         ((500000.0, 3366000.0), (500025.0, 3366000.0))
         """
@@ -86,12 +88,33 @@ class Ground:
 
     def degrees(self, bounds: Sequence[float]) -> list[float]:
         """West, south, east, north of a box in the workspace's CRS."""
-        west, south, east, north = _transformer(self.crs, False).transform_bounds(*bounds)
+        left, bottom, right, top = bounds
+        west, south, east, north = _transformer(self.crs, False).transform_bounds(left, bottom, right, top)
         return [float(west), float(south), float(east), float(north)]
 
 
+def ground_of(partition: Partition) -> Ground:
+    """The ground of a partition for the browser, grids labelled by their names.
+
+    >>> from gridgis import toy
+    >>> from gridgis.redraw.partition import partition_of
+    >>> len(ground_of(partition_of(toy.grids(), area=toy.TOWN)).xy)
+    8
+    """
+    table = partition.attributes
+    names = {} if "name" not in table else {str(code): str(name) for code, name in table["name"].dropna().items()}
+    shapes, free = list(partition.shapes), list(partition.free)
+    return make_ground(partition.codes, shapes, free=free, outline=partition.outline, crs=partition.crs, names=names)
+
+
 def make_ground(
-    codes: Sequence[str], shapes: Sequence[Any], *, free: Any, outline: Any, crs: pyproj.CRS, text_of: Mapping[str, str] | None = None
+    codes: Sequence[str],
+    shapes: Sequence[Any],
+    *,
+    free: Sequence[Any],
+    outline: Any,
+    crs: pyproj.CRS,
+    names: Mapping[str, str] | None = None,
 ) -> Ground:
     """The ground of one area for the browser.
 
@@ -100,23 +123,23 @@ def make_ground(
     codes, shapes
         Grids: polygons that have the same vertices on common borders.
     free
-        Ground nobody holds, polygonal; None or empty for none.
+        Polygons nobody holds.
     outline
         The area's outline, polygonal.
     crs
         Their CRS.
-    text_of
-        Labels by code, for those that have one.
+    names
+        Names by code, for those that have one.
 
     Examples
     --------
     >>> west, east = shapely.box(500000, 3366000, 500100, 3366100), shapely.box(500100, 3366000, 500200, 3366100)
-    >>> outline = shapely.Polygon([(500000, 3366000), (500100, 3366000), (500200, 3366000), (500200, 3366100), (500100, 3366100), (500000, 3366100)])
-    >>> len(make_ground(["W", "E"], [west, east], free=None, outline=outline, crs=pyproj.CRS("EPSG:4547")).xy)
+    >>> whole = shapely.union(west, east)
+    >>> len(make_ground(["W", "E"], [west, east], free=[], outline=whole, crs=pyproj.CRS("EPSG:4547")).xy)
     6
     """
-    owners = [*range(len(codes)), FREE, OUTLINE]
-    rings, owner, hole = _rings(np.asarray([*shapes, free, outline], dtype=object), np.asarray(owners))
+    owners = [*range(len(codes)), *[FREE] * len(free), OUTLINE]
+    rings, owner, hole = _rings(np.asarray([*shapes, *free, outline], dtype=object), np.asarray(owners))
     xy, numbers, starts = _shared(rings)
     places = _degrees(crs, xy)
     content: dict[str, Any] = {
@@ -126,9 +149,64 @@ def make_ground(
         "owner": _base64(owner.astype("<i4")),
         "hole": _base64(hole.astype("u1")),
         "codes": list(codes),
-        "labels": [(text_of or {}).get(code, "") for code in codes],
+        "names": [(names or {}).get(code, "") for code in codes],
     }
     return Ground(*_named(content, crs), xy=xy, document=json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+
+
+def operation(ground: Ground, told: Mapping[str, Any], *, cells: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the planner did in the browser as the JSON of `redraw.operations`.
+
+    Parameters
+    ----------
+    ground
+        The ground the browser showed when it was done.
+    told
+        `do` and its own fields: `vertex` and `to`; `edge` (two vertex numbers) and `to`; `grid` or `grids`; `line`;
+        `cells` and `to`.
+    cells
+        Unit cells by code, for painting.
+
+    Raises
+    ------
+    DataError
+        If the browser's words cannot be read.
+
+    Examples
+    --------
+    >>> square = shapely.box(500000, 3366000, 500100, 3366100)
+    >>> ground = make_ground(["G1"], [square], free=[], outline=square, crs=pyproj.CRS("EPSG:4547"))
+    >>> operation(ground, {"do": "split", "grid": "G1", "line": [0, [0, 2, 0.5], 3]})["line"]
+    [[500000.0, 3366000.0], [500050.0, 3366000.0], [500100.0, 3366100.0]]
+    """
+    do = told.get("do")
+    try:
+        match do:
+            case "move_vertex":
+                return {"do": do, "at": list(ground.point(told["vertex"])), "to": list(ground.point(told["to"]))}
+            case "add_vertex":
+                a, b = told["edge"]
+                return {"do": do, "at": list(ground.point([a, b, 0.5])), "to": list(ground.point(told["to"]))}
+            case "delete_vertex":
+                return {"do": do, "at": list(ground.point(told["vertex"]))}
+            case "split":
+                return {"do": do, "grid": str(told["grid"]), "line": ground.line(told["line"])}
+            case "reshape":
+                return {"do": do, "line": ground.line(told["line"])}
+            case "merge":
+                return {"do": do, "grids": [str(code) for code in told["grids"]]}
+            case "retire":
+                return {"do": do, "grid": str(told["grid"])}
+            case "create":
+                return {"do": do, "polygon": [ground.line(told["line"])]}
+            case "assign" if "cells" in told:
+                ground_of_cells = shapely.union_all([(cells or {})[code] for code in told["cells"]])
+                return {"do": do, "to": str(told["to"]), "polygons": rings_of(ground_of_cells)}
+            case "assign":
+                return {"do": do, "to": str(told["to"]), "polygon": [ground.line(told["line"])]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("editor.bad_operation") from error
+    raise DataError("editor.bad_operation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +229,9 @@ def make_guides(
     for kind, frame in (("roads", roads), ("buildings", buildings), ("cells", cells)):
         first = len(parts)
         if frame is not None and len(frame):
-            shapes = np.asarray(frame.geometry.array[:_SHOWN_BUILDINGS] if kind == "buildings" else frame.geometry.array, dtype=object)
+            shapes = np.asarray(
+                frame.geometry.array[:_SHOWN_BUILDINGS] if kind == "buildings" else frame.geometry.array, dtype=object
+            )
             lines, whose = _lines(shapes)
             parts += lines
             owner.append(whose)
@@ -218,8 +298,9 @@ def _degrees(crs: pyproj.CRS, xy: Floats) -> Floats:
 
 @lru_cache(maxsize=16)
 def _transformer(crs: pyproj.CRS, back: bool) -> pyproj.Transformer:
-    ends = (WGS84, crs) if back else (crs, WGS84)
-    return pyproj.Transformer.from_crs(*ends, always_xy=True)
+    if back:
+        return pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
+    return pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
 
 
 def _named(content: Mapping[str, Any], crs: pyproj.CRS) -> tuple[str, pyproj.CRS]:

@@ -76,6 +76,7 @@ def routes(url: str, *, prefix: str = "", hosts: frozenset[str] | None = None) -
         Route(f"{place}/shapes/{{token}}", guarded(_shapes), methods=["GET"]),
         Route(f"{place}/image/{{token}}", guarded(_image), methods=["GET"]),
         Route(f"{place}/identify/{{token}}", guarded(_identify), methods=["GET"]),
+        Route(f"{place}/editor/{{token}}", guarded(_editor), methods=["GET"]),
         Route(f"{place}/download/{{layer}}", guarded(_downloads(url)), methods=["GET"]),
         Mount(f"{place}/static", app=StaticFiles(directory=STATIC), name="gridgis-static"),
         Route(f"{place}/{{rest:path}}", guarded(_nothing), methods=["GET"]),
@@ -146,6 +147,18 @@ def _identify(request: Request) -> Response:
     if not (-180 <= lon <= 180 and -90 <= lat <= 90 and 0 <= zoom <= MAX_ZOOM + 2):
         raise Refused(400, "maps.bad_request")
     return JSONResponse(identify(layer, lon, lat, zoom), headers={"Cache-Control": "no-store"})
+
+
+def _editor(request: Request) -> Response:
+    """A document of the planners' editor; its token is made of its content, so that a browser may keep it."""
+    token = request.path_params["token"]
+    content = cache.document(token) if _TOKEN.fullmatch(token) else None
+    if content is None:
+        raise Refused(404, "maps.not_found")
+    headers = {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(content, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
+    return Response(gzip.decompress(content), media_type="application/json", headers=headers)
 
 
 def _downloads(url: str) -> Endpoint:

@@ -1,25 +1,4 @@
 // The map component: draws what Python asks for, keeps map, view, switches and selection on its element between reruns.
-const ggScripts = new Map();
-
-function ggLeaflet(assets) {
-  if (window.L?.version === assets.version) return Promise.resolve(window.L);
-  if (!ggScripts.has(assets.version)) ggScripts.set(assets.version, new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    if (assets.inline) script.textContent = assets.inline;
-    else { script.src = assets.url; script.onload = () => resolve(window.L); script.onerror = () => reject(new Error(assets.url)); }
-    document.head.append(script);
-    if (assets.inline) resolve(window.L);
-  }));
-  return ggScripts.get(assets.version);
-}
-
-const ggNode = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined && value !== false) node.setAttribute(name, value === true ? '' : value);
-  node.append(...children);                                        // strings become text, never markup
-  return node;
-};
-
 class GgMap {
   constructor(L, root, made) {
     this.L = L; this.root = root; this.layers = new Map(); this.wishes = new Map(); this.states = new Map();
