@@ -202,7 +202,7 @@ def score(
     **options: Any,
 ) -> None:  # fmt: skip
     """How well earlier hot spots caught later incidents."""
-    from gridgis.hotspots.score import SHARES
+    from gridgis.hotspots.scoring import SHARES
     from gridgis.tasks import hotspot_maps, hotspot_pairs, hotspot_results
 
     hotspot_results.check_output(output, "score")

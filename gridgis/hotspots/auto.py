@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gridgis.errors import DataError
 from gridgis.hotspots.band import Band, neighbour_count
 from gridgis.hotspots.cells import CellSet
-from gridgis.hotspots.moran import moran
+from gridgis.hotspots.moran_i import moran
 from gridgis.progress import Progress, silent
 from gridgis.text import LANGS, Lang, number, t
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar, cast
 import streamlit as st
 
 from gridgis.errors import Cancelled
-from gridgis.hotspots.emerging import EmergingResult
+from gridgis.hotspots.emergence import EmergingResult
 from gridgis.maps.opening import Kept
 from gridgis.pages import jobs, shared
 from gridgis.pages.answers import Stamp

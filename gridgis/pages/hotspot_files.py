@@ -12,7 +12,7 @@ from typing import Any, Final
 import pandas as pd
 import xlsxwriter
 
-from gridgis.hotspots.emerging import EmergingResult
+from gridgis.hotspots.emergence import EmergingResult
 from gridgis.maps import MapLayer, folium_map, picture
 from gridgis.pages import hotspot_layers, hotspot_panel
 from gridgis.pages import hotspot_words as words

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridgis import text
-from gridgis.hotspots.emerging import EmergingResult
-from gridgis.hotspots.moran import QUADRANTS
+from gridgis.hotspots.emergence import EmergingResult
+from gridgis.hotspots.moran_i import QUADRANTS
 from gridgis.hotspots.patterns import PATTERNS
 from gridgis.hotspots.significance import CLASSES
 from gridgis.maps import Class, Field, LatticeValues, MapLayer, Style

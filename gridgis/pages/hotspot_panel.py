@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from gridgis import text
-from gridgis.hotspots.emerging import EmergingResult
-from gridgis.hotspots.moran import QUADRANTS
+from gridgis.hotspots.emergence import EmergingResult
+from gridgis.hotspots.moran_i import QUADRANTS
 from gridgis.hotspots.patterns import PATTERNS
 from gridgis.hotspots.significance import CLASSES
 from gridgis.pages import charts, hotspot_charts, shared, tables

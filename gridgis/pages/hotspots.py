@@ -10,7 +10,7 @@ from typing import Final
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gridgis.hotspots.emerging import FEWEST_PERIODS
+from gridgis.hotspots.emergence import FEWEST_PERIODS
 from gridgis.maps import MapLayer
 from gridgis.maps.basemap import from_settings
 from gridgis.pages import chrome, drawing, hotspot_answers, hotspot_files, hotspot_layers, hotspot_panel, shared, welcome

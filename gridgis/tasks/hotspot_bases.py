@@ -19,7 +19,7 @@ from gridgis.files import read_any
 from gridgis.files.mapping import recognise
 from gridgis.ground import add_up, clip
 from gridgis.hotspots.cells import CellSet, count
-from gridgis.hotspots.rates import Rates, rates
+from gridgis.hotspots.rating import Rates, rates
 from gridgis.layers import LAYERS
 from gridgis.tasks.hotspot_points import Incidents
 from gridgis.tasks.rasters import read_raster

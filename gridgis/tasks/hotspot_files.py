@@ -13,8 +13,8 @@ import pyogrio
 import rasterio
 from rasterio.io import MemoryFile
 
-from gridgis.hotspots.emerging import EmergingResult
-from gridgis.hotspots.moran import QUADRANTS
+from gridgis.hotspots.emergence import EmergingResult
+from gridgis.hotspots.moran_i import QUADRANTS
 from gridgis.tasks.hotspot_views import Against, HotSpots
 
 

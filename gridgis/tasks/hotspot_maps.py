@@ -22,8 +22,8 @@ from gridgis.files import read_any
 from gridgis.files.live import is_workspace
 from gridgis.hotspots.auto import Choice
 from gridgis.hotspots.cells import CellSet, count
-from gridgis.hotspots.compare import Comparison, compare, similarity_map
-from gridgis.hotspots.score import SHARES, Score, score
+from gridgis.hotspots.comparing import Comparison, compare, similarity_map
+from gridgis.hotspots.scoring import SHARES, Score, score
 from gridgis.lattice import Lattice
 from gridgis.tasks.hotspot_points import Incidents
 from gridgis.tasks.hotspotting import LAYER, GiReport

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from gridgis.hotspots.cells import CellSet
-from gridgis.hotspots.gi import LatticeResult
+from gridgis.hotspots.getis_ord import LatticeResult
 
 Floats = NDArray[np.float64]
 

@@ -19,10 +19,10 @@ from gridgis.files import read_any
 from gridgis.files.mapping import recognise
 from gridgis.ground import add_up, clip, polygonal
 from gridgis.hotspots.auto import Choice, given
-from gridgis.hotspots.gi import gi_polygons
-from gridgis.hotspots.moran import Moran, moran_polygons
+from gridgis.hotspots.getis_ord import gi_polygons
+from gridgis.hotspots.moran_i import Moran, moran_polygons
 from gridgis.hotspots.neighbours import Neighbours, nearest, touching
-from gridgis.hotspots.rates import Rates, rates
+from gridgis.hotspots.rating import Rates, rates
 from gridgis.layers import LAYERS
 from gridgis.progress import Progress, silent
 from gridgis.tasks.hotspot_bases import Base

@@ -12,13 +12,13 @@ import pandas as pd
 
 from gridgis.errors import DataError
 from gridgis.hotspots.auto import Choice, choose_band, given
-from gridgis.hotspots.cube import Cube, cube
-from gridgis.hotspots.emerging import EmergingResult
-from gridgis.hotspots.emerging import emerging as emerging_of_cube
+from gridgis.hotspots.emergence import EmergingResult
+from gridgis.hotspots.emergence import emerging as emerging_of_cube
 from gridgis.hotspots.patterns import PATTERNS
-from gridgis.hotspots.rates import Rates, rates
-from gridgis.hotspots.when import When, weekday_name
-from gridgis.hotspots.when import when as when_of_times
+from gridgis.hotspots.rating import Rates, rates
+from gridgis.hotspots.rhythm import When, weekday_name
+from gridgis.hotspots.rhythm import when as when_of_times
+from gridgis.hotspots.space_time import Cube, cube
 from gridgis.progress import Progress, silent
 from gridgis.tasks.hotspot_bases import Base, base_per_cell
 from gridgis.tasks.hotspot_points import Incidents

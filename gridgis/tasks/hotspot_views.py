@@ -30,7 +30,7 @@ from gridgis.hotspots import (
     moran,
 )
 from gridgis.hotspots.auto import Choice, choose_band, choose_bandwidth, choose_cell, given
-from gridgis.hotspots.compare import Comparison, compare
+from gridgis.hotspots.comparing import Comparison, compare
 from gridgis.hotspots.points import Points, PointsReport
 from gridgis.lattice import Lattice
 from gridgis.progress import Progress, silent

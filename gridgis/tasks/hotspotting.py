@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from gridgis.crs import crs_name
 from gridgis.hotspots.auto import Choice, choose_band, choose_cell, given
 from gridgis.hotspots.cells import CellSet, cells_around, cells_within, count
-from gridgis.hotspots.gi import LatticeResult
-from gridgis.hotspots.gi import gi as gi_of_cells
-from gridgis.hotspots.moran import QUADRANTS, SURE, MoranResult
-from gridgis.hotspots.moran import moran as moran_of_cells
-from gridgis.hotspots.rates import Rates
+from gridgis.hotspots.getis_ord import LatticeResult
+from gridgis.hotspots.getis_ord import gi as gi_of_cells
+from gridgis.hotspots.moran_i import QUADRANTS, SURE, MoranResult
+from gridgis.hotspots.moran_i import moran as moran_of_cells
+from gridgis.hotspots.rating import Rates
 from gridgis.progress import Progress, silent
 from gridgis.tasks.hotspot_bases import Base, rates_of_cells
 from gridgis.tasks.hotspot_points import FileColumns, Filters, Incidents, from_file, from_workspace

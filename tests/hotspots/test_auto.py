@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gridgis.errors import DataError
 from gridgis.hotspots.auto import BANDS, choose_band, choose_bandwidth, choose_cell, given, nice
 from gridgis.hotspots.cells import CellSet
-from gridgis.hotspots.moran import moran
+from gridgis.hotspots.moran_i import moran
 from gridgis.lattice import Lattice
 from gridgis.text import LANGS
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score
 
 from gridgis.errors import DataError
-from gridgis.hotspots.compare import CHANGES, STEPS, compare, kappa, similarity_map
+from gridgis.hotspots.comparing import CHANGES, STEPS, compare, kappa, similarity_map
 
 steps = st.sampled_from(STEPS)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gridgis.errors import DataError
 from gridgis.hotspots.cells import CellSet, cells_around
-from gridgis.hotspots.cube import Cube, cube
+from gridgis.hotspots.space_time import Cube, cube
 
 ZONE = "Asia/Shanghai"
 CELLS = cells_around([0, 250], [0, 150], cell_m=100, crs="EPSG:4547")  # 2 rows, 3 columns
@@ -244,5 +244,5 @@ def test_a_span_without_a_whole_period_says_so() -> None:
 
 
 def test_points_and_times_belong_together() -> None:
-    with pytest.raises(DataError, match="2 points and 1 times"):
+    with pytest.raises(DataError, match="2 points and 1 time do"):
         cube(CELLS, [1, 2], [1, 2], pd.DatetimeIndex(["2024-01-01"]), zone=ZONE)

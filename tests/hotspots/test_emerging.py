@@ -12,7 +12,7 @@ from scipy import stats
 from gridgis.errors import Cancelled, DataError
 from gridgis.hotspots.cells import CellSet, cells_around
 from gridgis.hotspots.chance import permutation_p, skewed_p, sum_skewness
-from gridgis.hotspots.emerging import EmergingResult, emerging
+from gridgis.hotspots.emergence import EmergingResult, emerging
 from gridgis.hotspots.patterns import BY_KEY, PATTERNS
 from gridgis.hotspots.significance import two_sided_p
 from gridgis.hotspots.trend import mann_kendall

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gridgis import hotspots
 from gridgis.errors import DataError
-from gridgis.hotspots.moran import QUADRANTS
+from gridgis.hotspots.moran_i import QUADRANTS
 from tests.hotspots.judges import CRS, band_weights, cell_set, fields
 
 

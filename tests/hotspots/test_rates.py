@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gridgis.errors import DataError
 from gridgis.hotspots.band import Band, window_sum
-from gridgis.hotspots.rates import rates
+from gridgis.hotspots.rating import rates
 
 
 def test_two_places_by_hand() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridgis.errors import DataError
-from gridgis.hotspots.score import score
+from gridgis.hotspots.scoring import score
 
 numbers = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), min_size=2, max_size=12)
 

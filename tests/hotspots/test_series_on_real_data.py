@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from gridgis.hotspots.cells import CellSet, cells_around, cells_within
-from gridgis.hotspots.cube import Cube, cube
-from gridgis.hotspots.emerging import emerging
-from gridgis.hotspots.when import when
+from gridgis.hotspots.emergence import emerging
+from gridgis.hotspots.rhythm import when
+from gridgis.hotspots.space_time import Cube, cube
 from tests.support import shared
 
 NEW_YORK, CHICAGO = "America/New_York", "America/Chicago"

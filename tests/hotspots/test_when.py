@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gridgis.errors import DataError
 from gridgis.hotspots.clock import wall_times
-from gridgis.hotspots.when import When, month_name, weekday_name, when
+from gridgis.hotspots.rhythm import When, month_name, weekday_name, when
 
 LONDON = "Europe/London"
 

@@ -15,7 +15,7 @@ from gridgis.crs import require_metric
 from gridgis.errors import DataError
 from gridgis.hotspots.band import Band, field, neighbour_count, window
 from gridgis.hotspots.cells import CellSet
-from gridgis.hotspots.gi import plain
+from gridgis.hotspots.getis_ord import plain
 from gridgis.hotspots.neighbours import Neighbours, aligned, within_distance
 from gridgis.hotspots.permutation import conditional_p, shuffled_p
 from gridgis.hotspots.significance import false_discovery, two_sided_p
