@@ -107,7 +107,7 @@ class Sheet:
         table = self.partition.attributes
         here = [*self.partition.codes, *self.rows]
         if code is None:
-            code = next_code(here, self.taken, area=self.partition.area)
+            code = next_code(here, taken=self.taken, area=self.partition.area)
         elif code in here or code in self.taken:
             raise Refused("redraw.code_taken", codes=(code,), code=code)
         row: dict[str, Any] = dict.fromkeys(table.columns)

@@ -158,7 +158,8 @@ def _within(partition: Partition, polygons: Iterable[Rings]) -> tuple[BaseGeomet
 def _boundary(partition: Partition, wanted: BaseGeometry, sources: Collection[str]) -> list[Floats]:
     """The pieces of the wanted ground's boundary that run inside the sources."""
     box = shapely.bounds(wanted)
-    held = [s for c, s in zip(partition.codes, partition.shapes, strict=True) if c in set(sources)]
+    losing = set(sources)
+    held = [s for c, s in zip(partition.codes, partition.shapes, strict=True) if c in losing]
     grounds = np.array([*held, *(partition.free if FREE in sources else [])], dtype=object)
     bounds = shapely.bounds(grounds).reshape(-1, 4)
     near = (bounds[:, 0] <= box[2]) & (bounds[:, 2] >= box[0]) & (bounds[:, 1] <= box[3]) & (bounds[:, 3] >= box[1])
@@ -174,7 +175,7 @@ def pieces_of(lines: BaseGeometry) -> list[Floats]:
     >>> [line.tolist() for line in pieces_of(shapely.MultiLineString([[(0, 0), (1, 0)], [(1, 0), (2, 1)]]))]
     [[[0.0, 0.0], [1.0, 0.0], [2.0, 1.0]]]
     """
-    parts = [part for part in shapely.get_parts(lines) if part.geom_type in ("LineString", "LinearRing")]
+    parts = [part for part in shapely.get_parts(lines) if part.geom_type in ("LineString", "LinearRing") and not part.is_empty]
     joined = shapely.line_merge(shapely.MultiLineString(parts)) if parts else shapely.MultiLineString()
     return [shapely.get_coordinates(part) for part in shapely.get_parts(joined) if part.length > 0]
 

@@ -7,6 +7,7 @@ inside and none outside. No tolerance is needed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -102,7 +103,7 @@ def broken(
 
 
 def _codes(case: _Case) -> list[Broken]:
-    twice = sorted({code for code in case.now.codes if case.now.codes.count(code) > 1})
+    twice = sorted(code for code, times in Counter(case.now.codes).items() if times > 1)
     rows_differ = tuple(case.now.attributes.index) != case.now.codes
     return [Broken("codes", tuple(twice), None)] if twice or rows_differ else []
 

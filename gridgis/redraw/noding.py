@@ -53,7 +53,7 @@ class _Borders:
     """Shape (m,): whether the segment lies on the outline."""
 
 
-def rounded(x: float, y: float, step: float = SNAP_M) -> XY:
+def rounded(x: float, y: float, *, step: float = SNAP_M) -> XY:
     """A position on the fixed grid; the same on every machine.
 
     >>> rounded(500000.00049, 3366000.0006)
@@ -301,7 +301,7 @@ class _Loom:
                 at = _pair(point[i] + origin)
                 if host is other and self._on_outline(root[other[i]]) and at not in self.fixed:
                     if at not in self.existing:
-                        moved[at] = rounded(*_pair(foot[i] + origin), OUTLINE_SNAP_M)
+                        moved[at] = rounded(*_pair(foot[i] + origin), step=OUTLINE_SNAP_M)
                 elif host is line or root[other[i]] >= self.first_line or at not in self.existing:
                     cuts.setdefault(int(host[i]), []).append(at)
                     near_any[i] = True
@@ -309,7 +309,7 @@ class _Loom:
         cross, at_xy = _crossings(p, q, a, b)
         for i in np.flatnonzero(cross & ~near_any):
             step = OUTLINE_SNAP_M if self._on_outline(root[other[i]]) else SNAP_M
-            c = rounded(*_pair(at_xy[i] + origin), step)
+            c = rounded(*_pair(at_xy[i] + origin), step=step)
             for host in (line[i], other[i]):
                 if c not in (_pair(ends[host, 0]), _pair(ends[host, 1])):
                     if step == OUTLINE_SNAP_M:

@@ -11,7 +11,7 @@ _NUMBERED: Final = re.compile(r"^(.*?)(\d+)(\D*)$", re.DOTALL)
 _PLAIN_DIGITS: Final = 12
 
 
-def next_code(codes: Iterable[str], taken: Collection[str] = frozenset(), *, area: str = "") -> str:
+def next_code(codes: Iterable[str], *, taken: Collection[str] = frozenset(), area: str = "") -> str:
     """The next free code of an area.
 
     1. The pattern is that of most codes of the area (void and drafted ones count when there are no others): a beginning, a

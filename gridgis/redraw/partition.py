@@ -92,8 +92,9 @@ class Partition:
         attributes
             Rows for all codes; None keeps those of the old codes and gives new ones empty rows.
         """
+        known = set(self.codes)
         kept = [(code, shapes.get(code, shape)) for code, shape in zip(self.codes, self.shapes, strict=True)]
-        kept += [(code, shape) for code, shape in shapes.items() if code not in set(self.codes)]
+        kept += [(code, shape) for code, shape in shapes.items() if code not in known]
         rows = [(code, shape) for code, shape in kept if shape is not None]
         codes = tuple(code for code, _ in rows)
         table = self.attributes if attributes is None else attributes
