@@ -83,7 +83,8 @@ def taken(grids: gpd.GeoDataFrame, area: gpd.GeoDataFrame) -> Given:
     if len(area) != 1:
         raise DataError("redraw_opening.one_area", count=len(area))
     code = str(area.index[0])
-    outline = shapely.force_2d(area.geometry.iloc[0])
+    outline = area.geometry.iloc[0]
+    outline = shapely.force_2d(outline) if shapely.has_z(outline) else outline
     if not isinstance(outline, (shapely.Polygon, shapely.MultiPolygon)) or outline.is_empty or not outline.is_valid:
         reason = "–" if outline is None or outline.is_empty else shapely.is_valid_reason(outline)
         raise DataError("redraw_opening.no_area", area=code, reason=reason)

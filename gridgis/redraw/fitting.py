@@ -124,7 +124,8 @@ def fit(shapes: Shapes, outline: Outline) -> Fit:
         left = left_over(given, outline)
         free = free_ground(left)
         rest = left if len(free) == 0 else left_over(np.concatenate([given, free]), outline)
-        if len(rest) == 0:
+        # an edge and the same edge with a vertex beside it bound ground too, a nanometre wide: that is woven, not free
+        if len(rest) == 0 and (mean_width(free) >= WEAVE_M).all():
             return Fit(given, outline, free, rest)
         everything = np.append(given, np.array([outline], dtype=object))
         woven, changed = _weave(everything, left)

@@ -20,7 +20,8 @@ from gridgis.store import lineage
 from gridgis.store.backend import Backend
 from gridgis.store.images import Images
 from gridgis.store.log import Author
-from gridgis.store.schema import LINEAGE, PLAN_ENTRIES, PLANS
+from gridgis.store.reading import layer_named
+from gridgis.store.schema import LATEST, LINEAGE, PAST, PLAN_ENTRIES, PLANS
 from gridgis.store.values import instant_text, plain
 
 PlanState = Literal["draft", "published", "discarded"]
@@ -153,6 +154,13 @@ class PlanReading:
         """Every code an edit of some draft named: no new grid of another plan should get it."""
         with self._backend.reading() as connection:
             return _drafted(self._backend, connection)
+
+    def used_codes(self, layer: str) -> frozenset[str]:
+        """Every code a layer that keeps history ever had, in the latest rows or the past ones: none is given again."""
+        key = layer_named(layer).key
+        with self._backend.reading() as connection:
+            tables = (LATEST[layer], PAST[layer])
+            return frozenset(code for table in tables for code in connection.execute(sa.select(table.c[key])).scalars())
 
     def lineage(self, *, codes: Sequence[str] | None = None) -> pd.DataFrame:
         """Where grids came from: columns code, parent, kind, on (the day it took effect), plan; oldest first.

@@ -1,0 +1,198 @@
+"""The state of a plan: its log folded into partitions, area by area, with what can be undone, redone and is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import geopandas as gpd
+import pandas as pd
+import pyproj
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from gridgis.errors import DataError
+from gridgis.redraw.facts import Facts
+from gridgis.redraw.opening import open_partition
+from gridgis.redraw.partition import Partition
+from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of, rows_of
+
+DEFAULT_PLAN: Final = "default"
+_OUTLINE: Final = "outline"
+# entries that can be taken back
+_EDITS: Final = ("edit", "revert")
+
+Rows = Mapping[str, Image]
+
+
+@dataclass(frozen=True, slots=True)
+class AreaDraft:
+    """One area in a plan."""
+
+    area: str
+    """Its code."""
+    taken: Rows
+    """The live rows as the plan took them up, by code."""
+    rows: Rows
+    """The rows as the plan has them now."""
+    base: Partition
+    """What was taken up, repaired where the plan repaired it: the registers speak of it."""
+    now: Partition
+    """The plan's grids."""
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Codes whose row is not the one taken up, new and gone ones among them, in the order of the plan."""
+        codes = dict.fromkeys([*self.taken, *self.rows])
+        return tuple(code for code in codes if self.taken.get(code) != self.rows.get(code))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanState:
+    """A plan at one number of its log."""
+
+    name: str
+    rev: int
+    """Number of the last entry it knows; 0: the plan is empty or does not exist yet."""
+    areas: Mapping[str, AreaDraft]
+    """By code."""
+    done: tuple[int, ...]
+    """Numbers of the edits that hold, oldest first: the last one is undone next."""
+    undone: tuple[int, ...]
+    """Numbers of the edits that can be redone: the last one first."""
+    locked: frozenset[str]
+    """Grids no operation may touch."""
+    entries: tuple[PlanEntry, ...]
+    """The log."""
+
+    def area_of(self, code: str) -> str | None:
+        """The area in whose draft a grid is."""
+        return next((area for area, draft in self.areas.items() if code in draft.rows), None)
+
+
+def load(ws: Workspace, plan: str = DEFAULT_PLAN) -> PlanState:
+    """The state of a plan; `DataError` for a name nobody gave.
+
+    >>> import tempfile
+    >>> from gridgis import toy
+    >>> from gridgis.store import create_workspace
+    >>> with tempfile.TemporaryDirectory() as folder, create_workspace(f"{folder}/toy.gpkg", crs=toy.CRS) as ws:
+    ...     with ws.write(who="Li", why="a plan") as write:
+    ...         made = write.add_plan("spring")
+    ...     load(ws, "spring").rev
+    0
+    """
+    return fold(plan, ws.plan_entries(plan), crs=ws.info.crs)
+
+
+def fold(
+    plan: str, entries: Sequence[PlanEntry], *, crs: pyproj.CRS | None, known: Mapping[str, AreaDraft] | None = None
+) -> PlanState:
+    """The state a log amounts to; no edit is computed again, so old plans read the same under a newer program.
+
+    `known` are drafts of an earlier state: what is the same in them is taken over instead of opened again.
+    """
+    taken: dict[str, dict[str, Image]] = {}
+    outlines: dict[str, BaseGeometry] = {}
+    repaired: dict[str, dict[str, Image | None]] = {}
+    done: list[int] = []
+    undone: list[int] = []
+    locked: set[str] = set()
+    by_seq = {entry.seq: entry for entry in entries}
+    for entry in entries:
+        match entry.kind:
+            case "base" | "rebase":
+                area = str(entry.area)
+                taken[area] = {code: image for code, image in (entry.images or {}).items() if image is not None}
+                outlines[area] = shapely.from_wkb((entry.op or {})[_OUTLINE])
+            case "repair":
+                repaired[str(entry.area)] = dict(entry.images or {})
+            case "edit" | "revert":
+                done.append(entry.seq)
+                undone.clear()
+            case "undo" if entry.target is not None:
+                done.remove(entry.target)
+                undone.append(entry.target)
+            case "redo" if entry.target is not None:
+                undone.remove(entry.target)
+                done.append(entry.target)
+            case "lock":
+                locked |= set((entry.op or {}).get("grids", ()))
+            case "unlock":
+                locked -= set((entry.op or {}).get("grids", ()))
+            case _:
+                pass
+    areas = {}
+    for area, rows in taken.items():
+        mended = _overlaid(rows, [repaired.get(area, {})])
+        now = _overlaid(mended, [by_seq[seq].images or {} for seq in done if by_seq[seq].area == area])
+        old = None if known is None or area in repaired else known.get(area)
+        if old is not None and old.taken == rows and old.rows == now:
+            areas[area] = old
+            continue
+        base = old.base if old is not None and old.taken == rows else _partition(mended, area, outlines[area], crs)
+        areas[area] = AreaDraft(area, rows, now, base, base if now == mended else _partition(now, area, outlines[area], crs))
+    rev = entries[-1].seq if entries else 0
+    return PlanState(plan, rev, MappingProxyType(areas), tuple(done), tuple(undone), frozenset(locked), tuple(entries))
+
+
+def take_up(ws: Workspace, area: str, *, kind: str = "base") -> tuple[NewEntry, gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """The entry by which a plan takes up an area, with the area's live grids and its own row."""
+    home, grids = live(ws, area)
+    op = {_OUTLINE: shapely.to_wkb(home.geometry.iloc[0], hex=True)}
+    entry = NewEntry("base" if kind == "base" else "rebase", area=area, op=op, images=images_of(grids))
+    return entry, grids, home
+
+
+def live(ws: Workspace, area: str) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """An area's own row and its live grids that are not void."""
+    home = ws.read("areas", where={"code": area})
+    if home.empty:
+        raise DataError("redrawing.unknown_area", area=area)
+    grids = ws.read("grids", where={"area_code": area})
+    return home, grids[~grids["state"].eq("void").fillna(False)]
+
+
+def drafted(area: str, grids: gpd.GeoDataFrame, home: gpd.GeoDataFrame) -> AreaDraft:
+    """An area just taken up: nothing is changed yet."""
+    rows = {code: image for code, image in images_of(grids).items() if image is not None}
+    base = open_partition(grids, home)
+    return AreaDraft(area, rows, rows, base, base)
+
+
+def gather(ws: Workspace, area: str) -> Facts:
+    """What is known at points in and around an area: buildings, incidents, natural villages, stations."""
+    crs = ws.info.crs
+    if crs is None:
+        raise DataError("redrawing.unknown_area", area=area)
+    home, _ = live(ws, area)
+    west, south, east, north = (float(side) for side in home.total_bounds)
+    box = (west, south, east, north)
+    found = {name: ws.read(name, bbox=box) if ws.count(name) else None for name in ("buildings", "incidents", "natural_villages")}
+    return Facts.of(crs, stations=ws.read("stations") if ws.count("stations") else None, **found)
+
+
+def anchors(facts: Facts, attributes: pd.DataFrame) -> dict[str, shapely.Point]:
+    """Of grids, the point of their station: the part of a grid that holds it keeps the code."""
+    if facts.stations is None or "station" not in attributes.columns:
+        return {}
+    places = {code: shapely.Point(xy) for code, xy in zip(facts.station_codes, facts.stations.xy, strict=True)}
+    return {str(code): places[station] for code, station in attributes["station"].items() if station in places}
+
+
+def _overlaid(rows: Rows, changes: Sequence[Mapping[str, Image | None]]) -> dict[str, Image]:
+    now: dict[str, Image] = dict(rows)
+    for images in changes:
+        for code, image in images.items():
+            if image is None:
+                now.pop(code, None)
+            else:
+                now[code] = image
+    return now
+
+
+def _partition(rows: Rows, area: str, outline: BaseGeometry, crs: pyproj.CRS | None) -> Partition:
+    home = gpd.GeoDataFrame(geometry=[outline], index=pd.Index([area], name="code"), crs=crs)
+    return open_partition(rows_of(rows, crs=crs), home)

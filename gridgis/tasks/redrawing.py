@@ -1,0 +1,380 @@
+"""Edit a plan: apply an operation, check every rule, reckon the figures of the grids it touched, and append it to the log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+import pandas as pd
+
+from gridgis.errors import ConflictError, DataError
+from gridgis.redraw.edits import Edit
+from gridgis.redraw.facts import RESIDENTS, Facts
+from gridgis.redraw.figures import FREE, figures
+from gridgis.redraw.invariants import broken
+from gridgis.redraw.operations import Operation, Retire, apply, to_json
+from gridgis.redraw.partition import Partition
+from gridgis.redraw.repairing import repair
+from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of
+from gridgis.tasks.plan_state import DEFAULT_PLAN, AreaDraft, PlanState, anchors, drafted, fold, gather, live, load, take_up
+from gridgis.text import Lang, t
+
+WAIT_S: Final = 30.0
+_TRIES: Final = 200
+FIGURES: Final = ("area_m2", "households", "population", "buildings", "incidents", "natural_villages")
+_WHOLE: Final = FIGURES[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class EditReport:
+    """An edit that entered a plan."""
+
+    plan: str
+    rev: int
+    """Number of the plan's last entry."""
+    area: str
+    state: PlanState
+    """The plan with the edit in it."""
+    roles: Mapping[str, str]
+    """What became of each grid that is not the same: `created`, `retired`, `gained`, `lost`, `reshaped`, `touched`."""
+    before: pd.DataFrame
+    """`redraw.figures` of the area's grids before, with the row `""` for ground nobody holds."""
+    after: pd.DataFrame
+    """Likewise afterwards."""
+    lineage: tuple[tuple[str, str, str], ...]
+    """Code, kind, parent."""
+    notes: tuple[tuple[str, Mapping[str, object]], ...]
+    """Message keys and values: what was done that was not asked for."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The difference the edit makes, for `--json`."""
+        changed = [{"code": code, "op": role, **self._figures(code)} for code, role in self.roles.items()]
+        conserved = {
+            name: {side: _number(name, table[name].sum(min_count=1)) for side, table in self._sides().items()}
+            for name in ("area_m2", *RESIDENTS, "incidents")
+        }
+        return {
+            "plan": self.plan,
+            "rev": self.rev,
+            "area": self.area,
+            "changed": changed,
+            "conserved": conserved,
+            "uncovered_m2": {side: _figure(table, FREE, "area_m2") for side, table in self._sides().items()},
+            "lineage": [{"code": code, "kind": kind, "parent": parent} for code, kind, parent in self.lineage],
+            "notes": [t(key, "en", **values) for key, values in self.notes],
+        }
+
+    def messages(self, lang: Lang) -> list[str]:
+        """The notes in a language."""
+        return [t(key, lang, **values) for key, values in self.notes]
+
+    def _sides(self) -> dict[str, pd.DataFrame]:
+        return {"before": self.before, "after": self.after}
+
+    def _figures(self, code: str) -> dict[str, Any]:
+        return {name: {side: _figure(table, code, name) for side, table in self._sides().items()} for name in FIGURES}
+
+
+def edit(
+    ws: Workspace,
+    op: Operation,
+    *,
+    area: str | None = None,
+    plan: str = DEFAULT_PLAN,
+    who: str,
+    why: str,
+    rev: int | None = None,
+    state: PlanState | None = None,
+    facts: Facts | None = None,
+    at: dt.datetime | None = None,
+) -> EditReport:
+    """Apply an operation to a plan's grids; all rules hold afterwards, or nothing happened.
+
+    Parameters
+    ----------
+    ws
+        The workspace.
+    op
+        With coordinates in the workspace's CRS.
+    area
+        Code of the area; None: that of the first grid the operation names.
+    plan
+        Name of the draft; the one called `default` is made when first used.
+    who, why
+        Author and reason, for the log.
+    rev
+        The number of the plan's log the author saw: refused with `ConflictError` if grids it touches were changed since. None:
+        applied to the plan as it is.
+    state, facts
+        What was loaded before, for speed; both are read anew where they are old or missing.
+    at
+        The moment, for the log; now by default.
+
+    Raises
+    ------
+    DataError
+        `redraw.Refused` if a rule would be broken, with the place; also for locked grids and plans that are no draft.
+    ConflictError
+        If somebody changed the same grids since `rev`.
+    """
+    area = area or _area_of(ws, op, state, plan)
+    known = facts or gather(ws, area)
+    taken = ws.used_codes("grids") | ws.drafted_codes()
+    for _ in range(_TRIES):
+        now = _current(ws, plan, state)
+        opening, draft = _taken_up(ws, now, area)
+        locked = _named(op) & now.locked
+        if locked:
+            raise DataError("redrawing.locked", grids=", ".join(sorted(locked)), plan=plan)
+        done = apply(draft.now, op, taken=taken - {*draft.now.codes}, anchors=anchors(known, draft.now.attributes))
+        _refuse_locked(done, now)
+        if rev is not None:
+            _refuse_stale(now, done, rev)
+        report = _report(plan, now, draft, done, known)
+        entry = NewEntry("edit", area=area, op=_told(op, done), images=_images(report, draft, done))
+        try:
+            last = append(ws, plan, [*opening, entry], rev=now.rev, who=who, why=why, at=at)
+        except ConflictError as error:
+            if error.key != "plans.moved":
+                raise
+            state = now
+            continue
+        added = [kept for kept in ws.plan_entries(plan, since=now.rev) if kept.seq <= last]
+        return replace(report, rev=last, state=_advanced(now, added, draft, done))
+    raise ConflictError("redrawing.too_busy", plan=plan, tries=_TRIES)
+
+
+def undo(ws: Workspace, *, plan: str = DEFAULT_PLAN, who: str, why: str = "", at: dt.datetime | None = None) -> PlanState:
+    """Take back the last edit that holds; the log keeps it."""
+    return _step(ws, plan, "undo", who=who, why=why, at=at)
+
+
+def redo(ws: Workspace, *, plan: str = DEFAULT_PLAN, who: str, why: str = "", at: dt.datetime | None = None) -> PlanState:
+    """Let the edit that was taken back last hold again."""
+    return _step(ws, plan, "redo", who=who, why=why, at=at)
+
+
+def lock(ws: Workspace, grids: Sequence[str], *, plan: str = DEFAULT_PLAN, on: bool = True, who: str, why: str = "") -> PlanState:
+    """Declare grids finished: no operation of the plan may touch them, until they are unlocked (`on=False`)."""
+    now = _current(ws, plan, None)
+    entry = NewEntry("lock" if on else "unlock", op={"grids": list(grids)})
+    append(ws, plan, [entry], rev=now.rev, who=who, why=why)
+    return load(ws, plan)
+
+
+def mend(
+    ws: Workspace, area: str, *, plan: str = DEFAULT_PLAN, gap_width_m: float, keep: Any, who: str, why: str
+) -> tuple[PlanState, pd.DataFrame]:
+    """Make an area's dirty boundaries a coverage, in a plan: the state afterwards, and the m² every grid won and lost."""
+    now = _current(ws, plan, None)
+    if area in now.areas:
+        raise DataError("redrawing.taken_up", area=area, plan=plan)
+    opening, grids, home = take_up(ws, area)
+    done = repair(grids, home, gap_width_m=gap_width_m, keep=keep)
+    images = images_of(done.partition.frame())
+    changed = {code: images[code] for code in done.moved.index}
+    told = {"do": "repair", "gap_width_m": gap_width_m, "keep": keep, "moved_m2": float(done.moved["gained_m2"].sum())}
+    append(ws, plan, [opening, NewEntry("repair", area=area, op=told, images=changed)], rev=now.rev, who=who, why=why)
+    return load(ws, plan), done.moved
+
+
+def history(ws: Workspace, *, plan: str = DEFAULT_PLAN) -> pd.DataFrame:
+    """The log of a plan, oldest first: `seq`, `kind`, `at`, `who`, `why`, `area`, `do`, `grids`, `holds`, `target`."""
+    state = load(ws, plan)
+    rows = [_line(entry, state) for entry in state.entries]
+    return pd.DataFrame(rows, columns=["seq", "kind", "at", "who", "why", "area", "do", "grids", "holds", "target"])
+
+
+def append(
+    ws: Workspace,
+    plan: str,
+    entries: Sequence[NewEntry],
+    *,
+    rev: int,
+    who: str,
+    why: str,
+    at: dt.datetime | None = None,
+) -> int:
+    """Append entries to a plan at the number its writer knew; makes the plan `default` when first used."""
+    with ws.write(who=who, why=why, at=at, wait_s=WAIT_S) as write:
+        if rev == 0 and plan == DEFAULT_PLAN and plan not in {row.name for row in ws.plans()}:
+            write.add_plan(plan)
+        return write.append_plan(plan, entries, rev=rev)
+
+
+# parts
+
+
+def _current(ws: Workspace, plan: str, state: PlanState | None) -> PlanState:
+    """The plan as it is; a state loaded before is brought up to date."""
+    if plan == DEFAULT_PLAN and plan not in {row.name for row in ws.plans()}:
+        return PlanState(plan, 0, MappingProxyType({}), (), (), frozenset(), ())
+    if state is not None and state.name == plan:
+        later = ws.plan_entries(plan, since=state.rev)
+        return state if not later else fold(plan, [*state.entries, *later], crs=ws.info.crs, known=state.areas)
+    return load(ws, plan)
+
+
+def _taken_up(ws: Workspace, state: PlanState, area: str) -> tuple[list[NewEntry], AreaDraft]:
+    if area in state.areas:
+        return [], state.areas[area]
+    entry, grids, home = take_up(ws, area)
+    return [entry], drafted(area, grids, home)
+
+
+def _area_of(ws: Workspace, op: Operation, state: PlanState | None, plan: str) -> str:
+    names = sorted(_named(op))
+    known = state or _current(ws, plan, None)
+    for code in names:
+        if (area := known.area_of(code)) is not None:
+            return area
+    found = ws.table("grids", where={"code": names}) if names else pd.DataFrame()
+    if found.empty:
+        raise DataError("redrawing.unknown_grid" if names else "redrawing.no_area", grids=", ".join(names))
+    return str(found["area_code"].iloc[0])
+
+
+def _named(op: Operation) -> set[str]:
+    """Codes an operation names."""
+    found: set[str] = set()
+    for name in ("grid", "grids", "to", "source"):
+        value = getattr(op, name, None)
+        if isinstance(value, str) and not (name == "to" and isinstance(op, Retire)):
+            found.add(value)
+        elif isinstance(value, tuple):
+            found |= {code for code in value if isinstance(code, str) and code}
+    return found
+
+
+def _refuse_locked(done: Edit, state: PlanState) -> None:
+    hit = sorted(code for code, change in done.changes.items() if code in state.locked and change.role != "touched")
+    if hit:
+        raise DataError("redrawing.locked", grids=", ".join(hit), plan=state.name)
+
+
+def _refuse_stale(state: PlanState, done: Edit, rev: int) -> None:
+    for entry in reversed(state.entries):
+        if entry.seq <= rev:
+            return
+        common = set(entry.images or {}) & set(done.changes)
+        if entry.kind in ("undo", "redo") or (common and entry.kind != "base"):
+            grids = ", ".join(sorted(common)) or "–"
+            raise ConflictError("redrawing.stale", plan=state.name, grids=grids, who=entry.who, at=f"{entry.at:%Y-%m-%d %H:%M}")
+
+
+def _report(plan: str, state: PlanState, draft: AreaDraft, done: Edit, facts: Facts) -> EditReport:
+    own = figures(draft.base, facts)
+    before = own if draft.now is draft.base else figures(draft.now, facts, base=draft.base, known=own)
+    after = figures(done.partition, facts, base=draft.base, known=own)
+    return EditReport(
+        plan=plan,
+        rev=state.rev,
+        area=draft.area,
+        state=state,
+        roles=MappingProxyType({code: change.role for code, change in done.changes.items()}),
+        before=before,
+        after=after,
+        lineage=tuple((item.code, item.kind, item.parent) for item in done.lineage),
+        notes=tuple((note.key, note.values) for note in done.notes),
+    )
+
+
+def _told(op: Operation, done: Edit) -> dict[str, Any]:
+    lineage = [[item.code, item.kind, item.parent] for item in done.lineage]
+    return to_json(op) | ({"lineage": lineage} if lineage else {})
+
+
+def _images(report: EditReport, draft: AreaDraft, done: Edit) -> dict[str, Any]:
+    """Rows of the grids that changed: registers follow the ground, whole persons, where the base had any."""
+    frame = done.partition.frame()
+    images = images_of(frame.loc[[code for code in done.changes if code in frame.index]])
+    for code, image in images.items():
+        for name in RESIDENTS:
+            if image is not None and report.after.loc[code, f"{name}_from"] in (
+                "registered",
+                "shared_by_buildings",
+                "shared_by_area",
+            ):
+                image[name] = float(report.after.loc[code, name])
+        if image is not None and code not in draft.taken:
+            for name in ("version", "valid_from", "valid_to"):
+                image.pop(name, None)
+            image.setdefault("area_code", draft.area)
+            image.setdefault("state", "valid")
+    return {code: images.get(code) for code in done.changes}
+
+
+def _advanced(now: PlanState, added: Sequence[PlanEntry], draft: AreaDraft, done: Edit) -> PlanState:
+    """The state with the edit in it, from the entries as they were kept."""
+    rows: dict[str, Image] = dict(draft.rows)
+    images = added[-1].images or {}
+    for code, image in images.items():
+        if image is None:
+            rows.pop(code, None)
+        else:
+            rows[code] = image
+    table = done.partition.attributes.copy()
+    for name in table.columns.intersection(RESIDENTS):
+        kept = {code: image[name] for code, image in images.items() if image is not None and name in image}
+        table[name] = table[name].astype("float64").where(~table.index.isin(list(kept)), table.index.map(kept).astype("float64"))
+    areas = {**now.areas, draft.area: replace(draft, rows=rows, now=done.partition.with_attributes(table))}
+    return replace(
+        now,
+        rev=added[-1].seq,
+        areas=MappingProxyType(areas),
+        done=(*now.done, added[-1].seq),
+        undone=(),
+        entries=(*now.entries, *added),
+    )
+
+
+def _step(ws: Workspace, plan: str, kind: Any, *, who: str, why: str, at: dt.datetime | None) -> PlanState:
+    for _ in range(_TRIES):
+        now = load(ws, plan)
+        stack = now.done if kind == "undo" else now.undone
+        if not stack:
+            raise DataError(f"redrawing.nothing_to_{kind}", plan=plan)
+        target = stack[-1]
+        area = next(item.area for item in now.entries if item.seq == target)
+        try:
+            append(ws, plan, [NewEntry(kind, area=area, target=target)], rev=now.rev, who=who, why=why, at=at)
+        except ConflictError as error:
+            if error.key != "plans.moved":
+                raise
+            continue
+        return load(ws, plan)
+    raise ConflictError("redrawing.too_busy", plan=plan, tries=_TRIES)
+
+
+def _line(item: PlanEntry, state: PlanState) -> dict[str, Any]:
+    op = item.op or {}
+    holds = None if item.kind not in ("edit", "revert") else item.seq in state.done
+    grids = list(op.get("grids", ())) if item.kind in ("lock", "unlock") else list(item.images or ())
+    return {
+        "seq": item.seq, "kind": item.kind, "at": item.at, "who": item.who, "why": item.why, "area": item.area,
+        "do": op.get("do"), "grids": [] if item.kind in ("base", "rebase") else grids, "holds": holds, "target": item.target,
+    }  # fmt: skip
+
+
+def _figure(table: pd.DataFrame, code: str, name: str) -> float | int | None:
+    return _number(name, table.loc[code, name]) if code in table.index else None
+
+
+def _number(name: str, value: Any) -> float | int | None:
+    if pd.isna(value):
+        return None
+    return round(value) if name in _WHOLE and float(value).is_integer() else float(value)
+
+
+def problems(draft: AreaDraft) -> list[str]:
+    """What is wrong with a draft's grids, in English; empty, as it should be, when every rule holds."""
+    return [found.message("en") for found in broken(draft.now, before=draft.base)]
+
+
+def area_frames(ws: Workspace, area: str) -> tuple[Partition, Facts]:
+    """An area's live grids as a partition, and what is known at points: what the page draws before a plan is begun."""
+    home, grids = live(ws, area)
+    return drafted(area, grids, home).base, gather(ws, area)
