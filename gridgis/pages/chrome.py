@@ -26,6 +26,7 @@ _ICONS: Final = {
     "data": ":material/database:",
     "grids": ":material/grid_on:",
     "hotspots": ":material/local_fire_department:",
+    "redraw": ":material/edit_location_alt:",
     "settings": ":material/tune:",
 }
 _LANG_NAMES: Final = {"zh": "中文", "en": "English"}

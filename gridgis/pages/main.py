@@ -8,13 +8,14 @@ from typing import Final
 
 import streamlit as st
 
-from gridgis.pages import chrome, data, grids, hotspots, overview, settings, shared
+from gridgis.pages import chrome, data, grids, hotspots, overview, redraw, settings, shared
 
 _PAGES: Final[tuple[tuple[str, Callable[[], None]], ...]] = (
     ("overview", overview.show),
     ("data", data.show),
     ("grids", grids.show),
     ("hotspots", hotspots.show),
+    ("redraw", redraw.show),
     ("settings", settings.show),
 )
 

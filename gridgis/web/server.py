@@ -42,7 +42,7 @@ OPTIONS: Final[Mapping[str, Any]] = {
 }
 
 
-PAGES: Final = ("overview", "data", "grids", "hotspots", "settings")
+PAGES: Final = ("overview", "data", "grids", "hotspots", "redraw", "settings")
 """Addresses of the pages. Streamlit's script, loaded at one of them, looks for its server below it first and fails twice;
 sent to the front with the page's name, it finds its server at once."""
 

@@ -1,0 +1,237 @@
+"""The planners' page: pick an area and a plan, redraw its grids, see the figures follow, publish."""
+
+from __future__ import annotations
+
+import html
+from typing import Any, Final
+
+import streamlit as st
+
+from gridgis.errors import ConflictError, GridgisError
+from gridgis.pages import chrome, redraw_panel, shared, welcome
+from gridgis.pages import redraw_state as state
+from gridgis.redraw.figures import FREE
+from gridgis.redraw.operations import from_json
+from gridgis.redraw.refusal import Refused
+from gridgis.store import Workspace
+from gridgis.tasks import redrawing
+from gridgis.text import percent
+from gridgis.web.editor import Answer, View, grid_editor
+from gridgis.web.editor_data import operation
+
+_POLL_S: Final = 3.0
+_HEIGHT: Final = 640
+_NAMED: Final = 6
+_STEPS: Final = ("undo", "redo", "lock", "unlock")
+
+
+def show() -> None:
+    """Draw the page."""
+    if not welcome.ready():
+        return
+    chrome.title("redrawpage.title", "redrawpage.hint")
+    ws = shared.workspace()
+    if state.areas(shared.stamp()).empty:
+        st.html(f'<div class="gp-empty">{html.escape(shared.say("redrawpage.no_grids"))}</div>')
+        return
+    drafts = [plan.name for plan in state.drafts(ws)]
+    if not drafts:
+        _first(ws)
+        return
+    plan, area = _choices(drafts)
+    if not _editable():
+        st.info(shared.say("redrawpage.who_first"), icon=":material/edit_note:")
+    _edit(plan, area)
+    _watch(plan)
+
+
+def _first(ws: Workspace) -> None:
+    st.html(f'<p class="gp-lead">{html.escape(shared.say("redrawpage.no_plan"))}</p>')
+    with st.container(border=True):
+        _new(ws)
+
+
+def _new(ws: Workspace) -> None:
+    with st.container(key="gp_pair_rd_new"):
+        one, two = st.columns(2, gap="small")
+    name = one.text_input(shared.say("redrawpage.new_name"), value=shared.say("redrawpage.default_name"), key="rd_new_name")
+    note = two.text_input(shared.say("redrawpage.new_note"), key="rd_new_note")
+    if st.button(shared.say("redrawpage.create"), type="primary", key="rd_create", disabled=not name.strip()):
+        with shared.guarded():
+            with ws.write(who=shared.author(), why=note.strip() or shared.say("redrawpage.new_plan")) as write:
+                write.add_plan(name.strip(), note=note.strip())
+            st.session_state["rd_plan_wanted"] = name.strip()
+            st.rerun()
+
+
+def _choices(drafts: list[str]) -> tuple[str, str]:
+    areas = state.areas(shared.stamp())
+    names, counts = areas["name"].to_dict(), areas["count"].astype(int).to_dict()
+    for key, value in state.DEFAULTS.items():
+        st.session_state.setdefault(key, value)
+    wanted = st.session_state.pop("rd_plan_wanted", None)
+    if wanted in drafts:
+        st.session_state[state.PLAN] = wanted
+    if st.session_state.get(state.PLAN) not in drafts:
+        st.session_state[state.PLAN] = drafts[0]
+    # a widget's own key is forgotten on other pages; what was typed once is kept beside it
+    for key in (state.AREA, state.AUTHOR, state.REASON):
+        if key not in st.session_state and f"{key}_kept" in st.session_state:
+            st.session_state[key] = st.session_state[f"{key}_kept"]
+    with st.container(border=True, key="gp_rd_choices"):
+        with st.container(key="gp_pair_rd_first"):
+            one, two, three, four = st.columns([1.2, 1.6, 0.7, 0.7], gap="small", vertical_alignment="bottom")
+        with st.container(key="gp_pair_rd_second"):
+            five, six, seven = st.columns([1.2, 2.4, 0.6], gap="small", vertical_alignment="bottom")
+    plan = one.selectbox(shared.say("redrawpage.plan"), drafts, key=state.PLAN)
+    area = two.selectbox(
+        shared.say("redrawpage.area"),
+        list(areas.index),
+        key=state.AREA,
+        format_func=lambda code: shared.say("redrawpage.area_option", name=names[code], count=counts[code]),
+    )
+    three.number_input(shared.say("redrawpage.low"), min_value=0, max_value=100_000, step=50, key=state.LOW)
+    four.number_input(shared.say("redrawpage.high"), min_value=0, max_value=100_000, step=50, key=state.HIGH)
+    five.text_input(shared.say("redrawpage.author"), key=state.AUTHOR, placeholder=shared.say("redrawpage.author"))
+    six.text_input(shared.say("redrawpage.reason"), key=state.REASON, placeholder=shared.say("redrawpage.reason_hint"))
+    with seven.popover(shared.say("redrawpage.new_plan"), width="stretch"):
+        _new(shared.workspace())
+    for key in (state.AREA, state.AUTHOR, state.REASON):
+        st.session_state[f"{key}_kept"] = st.session_state.get(key)
+    if st.session_state[state.LOW] > st.session_state[state.HIGH]:
+        st.warning(shared.say("redrawpage.range_swapped"), icon=":material/error:")
+    return str(plan), str(area)
+
+
+def _editable() -> bool:
+    return all(str(st.session_state.get(key) or "").strip() for key in (state.AUTHOR, state.REASON))
+
+
+@st.fragment
+def _edit(plan: str, area: str) -> None:
+    """The editor and what stands below it: an edit redraws these alone."""
+    with shared.guarded():
+        ws = shared.workspace()
+        with st.spinner(shared.say("redrawpage.opening")):
+            desk = state.desk(ws, plan, area)
+            guides, _ = state.guides(shared.stamp(), area)
+        grid_editor(
+            View(
+                key=f"{plan}\n{area}",
+                rev=desk.state.rev,
+                ground=desk.ground,
+                guides=guides,
+                figures=desk.rows(),
+                totals=_totals(desk),
+                balance=(st.session_state.get(state.LOW, 300), st.session_state.get(state.HIGH, 500)),
+                locked=[code for code in desk.now.codes if code in desk.state.locked],
+                changed=desk.draft.changed,
+                editable=_editable(),
+                undo=bool(desk.state.done),
+                redo=bool(desk.state.undone),
+                answer=state.answer(),
+                notice=shared.say("general.synthetic") if ws.info.synthetic else None,
+            ),
+            key=state.EDITOR,
+            lang=shared.lang(),
+            on_operation=_operate,
+            height=_HEIGHT,
+        )
+        redraw_panel.show(ws, desk, editable=_editable())
+
+
+@st.fragment(run_every=_POLL_S)
+def _watch(plan: str) -> None:
+    """Look now and then whether somebody else changed the plan; only then is the page drawn anew."""
+    shown = state.shown_rev(plan)
+    try:
+        moved = shown is not None and shared.workspace().plan_rev(plan) != shown
+    except GridgisError:
+        return  # the page itself meets the same error and says it
+    if moved:
+        st.rerun()
+
+
+def _operate() -> None:
+    """Do what the planner asked for; the answer travels with the next look."""
+    asked = st.session_state[state.EDITOR].op
+    desk = state.shown()
+    if not asked or desk is None or not _editable():
+        return
+    with shared.guarded():
+        state.answered(_answer(shared.workspace(), desk, asked))
+
+
+def _answer(ws: Workspace, desk: state.Desk, asked: dict[str, Any]) -> Answer:
+    mark = str(asked.get("n"))
+    try:
+        done = _do(ws, desk, asked)
+    except Refused as refusal:
+        place = None if refusal.bounds is None else desk.ground.degrees(refusal.bounds)
+        return Answer(mark, False, refusal.message(shared.lang()), place)
+    except GridgisError as error:
+        return Answer(mark, False, error.message(shared.lang()))
+    return Answer(mark, True, *done)
+
+
+def _do(ws: Workspace, desk: state.Desk, asked: dict[str, Any]) -> tuple[str, None, list[str] | None]:
+    """Do one thing; what is said about it, no place, and what to select."""
+    plan, what, rev = desk.state.name, str(asked.get("do")), int(asked.get("rev") or 0)
+    signed: dict[str, Any] = {"plan": plan, "who": shared.author(), "why": str(st.session_state[state.REASON]).strip()}
+    if what in _STEPS:
+        if ws.plan_rev(plan) != rev:  # another's step would be taken back instead of one's own
+            raise ConflictError("redrawpage.stale", who=_latest(ws, plan))
+        if what in ("undo", "redo"):
+            state.keep((redrawing.undo if what == "undo" else redrawing.redo)(ws, **signed))
+        else:
+            state.keep(redrawing.lock(ws, [str(code) for code in asked["grids"]], on=what == "lock", **signed))
+        return shared.say(f"redrawpage.done_{what}"), None, None
+    area, stamp = desk.now.area, shared.stamp()
+    _, cells = state.guides(stamp, area)
+    op = from_json(operation(desk.ground, asked, cells=dict(cells.geometry)))
+    report = redrawing.edit(ws, op, area=area, state=desk.state, facts=state.facts(stamp, area), rev=rev, **signed)
+    state.keep_edit(report)
+    changed = [code for code, role in report.roles.items() if role != "touched"]
+    named = "" if len(changed) > _NAMED else shared.say("redrawpage.done_codes", codes=", ".join(changed))
+    words = " ".join([shared.say("redrawpage.done", rev=report.rev, changed=named).strip(), *report.messages(shared.lang())])
+    new = [code for code, role in report.roles.items() if role == "created"]
+    return words, None, new or None
+
+
+def _latest(ws: Workspace, plan: str) -> str:
+    entries = ws.plan_entries(plan, since=max(ws.plan_rev(plan) - 1, 0))
+    return entries[-1].who if entries else shared.say("redrawpage.somebody")
+
+
+def _totals(desk: state.Desk) -> list[tuple[str, str, str | None]]:
+    """Figures of the whole area, each with what the plan changed of it."""
+
+    def shares(table: Any, column: str) -> float | None:
+        total = table[column].sum(min_count=1)
+        held = table.drop(index=FREE, errors="ignore")[column].sum(min_count=1)
+        return float(held / total) if total and total == total else None
+
+    rows: list[tuple[str, str, str | None]] = []
+    for name, column in (("total_area", "area_m2"), ("total_people", "population")):
+        before, now = shares(desk.before, column), shares(desk.figures, column)
+        moved = None if before is None or now is None or percent(before) == percent(now) else f"{percent(before)} →"
+        rows.append((shared.say(f"redrawpage.{name}"), percent(now), moved))
+    count = len(desk.now.codes)
+    more = count - len(desk.base.codes)
+    rows.append((shared.say("redrawpage.total_grids"), shared.number(count), _signed(more)))
+    for column in ("households", "population", "incidents"):
+        before_sum, now_sum = (_sum(table, column) for table in (desk.before, desk.figures))
+        change = None if before_sum is None or now_sum is None else now_sum - before_sum
+        rows.append((shared.say(f"redrawpage.total_{column}"), shared.number(now_sum), _signed(change)))
+    return rows
+
+
+def _sum(table: Any, column: str) -> float | None:
+    total = table.drop(index=FREE, errors="ignore")[column].sum(min_count=1)
+    return None if total != total else float(total)
+
+
+def _signed(change: float | None) -> str | None:
+    if not change:
+        return None
+    return f"{'+' if change > 0 else '−'}{shared.number(abs(change))}"
