@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "villages": "gridgis.cli.settlements:villages",
     "coverage": "gridgis.cli.covering:coverage",
     "hotspots": "gridgis.cli.hotspots:hotspots",
+    "redraw": "gridgis.cli.redraw:redraw",
     "check": "gridgis.cli.workspaces:check",
     "serve": "gridgis.cli.serving:serve",
 }

@@ -105,9 +105,10 @@ class Command(click.Command):
 class Group(click.Group, Command):
     """Commands by name, each `"module:attribute"` and imported only when it is called."""
 
-    def __init__(self, name: str, *, commands: Mapping[str, str], key: str = "", **attributes: Any) -> None:
+    def __init__(self, name: str, *, commands: Mapping[str, str], key: str = "", prefix: str = "", **attributes: Any) -> None:
         super().__init__(name, key=key, **attributes)
         self.places = commands
+        self.prefix = prefix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.places)
@@ -129,7 +130,7 @@ class Group(click.Group, Command):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         lang = lang_of(ctx)
         with formatter.section(t("cli.help_commands", lang)):
-            formatter.write_dl([(name, first_sentence(t(f"cli.help_{name}", lang))) for name in self.places])
+            formatter.write_dl([(name, first_sentence(t(f"cli.help_{self.prefix}{name}", lang))) for name in self.places])
 
 
 class Root(Group):

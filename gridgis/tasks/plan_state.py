@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from gridgis.redraw.partition import Partition
 from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of, rows_of
 
 DEFAULT_PLAN: Final = "default"
+"""The draft worked on where none is named; once it is closed, the next one is `default-2`, and so on."""
 _OUTLINE: Final = "outline"
 # entries that can be taken back
 _EDITS: Final = ("edit", "revert")
@@ -85,6 +87,22 @@ def load(ws: Workspace, plan: str = DEFAULT_PLAN) -> PlanState:
     0
     """
     return fold(plan, ws.plan_entries(plan), crs=ws.info.crs)
+
+
+def is_default(plan: str) -> bool:
+    """Whether a plan is one that is made when first used.
+
+    >>> is_default("default"), is_default("default-2"), is_default("spring")
+    (True, True, False)
+    """
+    return re.fullmatch(rf"{DEFAULT_PLAN}(-\d+)?", plan) is not None
+
+
+def default_plan(ws: Workspace) -> str:
+    """The draft worked on where none is named: the open one, or the name of the next."""
+    known = [row for row in ws.plans() if is_default(row.name)]
+    draft = next((row.name for row in known if row.state == "draft"), None)
+    return draft or (DEFAULT_PLAN if not known else f"{DEFAULT_PLAN}-{len(known) + 1}")
 
 
 def fold(

@@ -19,7 +19,19 @@ from gridgis.redraw.operations import Operation, Retire, apply, to_json
 from gridgis.redraw.partition import Partition
 from gridgis.redraw.repairing import repair
 from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of
-from gridgis.tasks.plan_state import DEFAULT_PLAN, AreaDraft, PlanState, anchors, drafted, fold, gather, live, load, take_up
+from gridgis.tasks.plan_state import (
+    DEFAULT_PLAN,
+    AreaDraft,
+    PlanState,
+    anchors,
+    drafted,
+    fold,
+    gather,
+    is_default,
+    live,
+    load,
+    take_up,
+)
 from gridgis.text import Lang, t
 
 WAIT_S: Final = 30.0
@@ -198,9 +210,9 @@ def append(
     why: str,
     at: dt.datetime | None = None,
 ) -> int:
-    """Append entries to a plan at the number its writer knew; makes the plan `default` when first used."""
+    """Append entries to a plan at the number its writer knew; makes a default plan when first used."""
     with ws.write(who=who, why=why, at=at, wait_s=WAIT_S) as write:
-        if rev == 0 and plan == DEFAULT_PLAN and plan not in {row.name for row in ws.plans()}:
+        if rev == 0 and is_default(plan) and plan not in {row.name for row in ws.plans()}:
             write.add_plan(plan)
         return write.append_plan(plan, entries, rev=rev)
 
@@ -210,7 +222,7 @@ def append(
 
 def _current(ws: Workspace, plan: str, state: PlanState | None) -> PlanState:
     """The plan as it is; a state loaded before is brought up to date."""
-    if plan == DEFAULT_PLAN and plan not in {row.name for row in ws.plans()}:
+    if is_default(plan) and plan not in {row.name for row in ws.plans()}:
         return PlanState(plan, 0, MappingProxyType({}), (), (), frozenset(), ())
     if state is not None and state.name == plan:
         later = ws.plan_entries(plan, since=state.rev)
@@ -278,7 +290,7 @@ def _report(plan: str, state: PlanState, draft: AreaDraft, done: Edit, facts: Fa
         before=before,
         after=after,
         lineage=tuple((item.code, item.kind, item.parent) for item in done.lineage),
-        notes=tuple((note.key, note.values) for note in done.notes),
+        notes=tuple((note.key, note.values) for note in done.notes),  # noqa: PD011 - no frame, the placeholders of a note
     )
 
 
@@ -317,9 +329,9 @@ def _advanced(now: PlanState, added: Sequence[PlanEntry], draft: AreaDraft, done
         else:
             rows[code] = image
     table = done.partition.attributes.copy()
-    for name in table.columns.intersection(RESIDENTS):
+    for name in table.columns.intersection(list(RESIDENTS)):
         kept = {code: image[name] for code, image in images.items() if image is not None and name in image}
-        table[name] = table[name].astype("float64").where(~table.index.isin(list(kept)), table.index.map(kept).astype("float64"))
+        table[name] = [kept.get(str(code), value) for code, value in table[name].items()]
     areas = {**now.areas, draft.area: replace(draft, rows=rows, now=done.partition.with_attributes(table))}
     return replace(
         now,

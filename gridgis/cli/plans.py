@@ -1,0 +1,180 @@
+"""The life of plans on the command line: their list and log, publication, approval, rebasing, repair of dirty boundaries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import click
+
+from gridgis.cli.base import Front
+from gridgis.cli.options import OneOf, command, option, workspace_option
+from gridgis.cli.output import answer, table
+from gridgis.cli.redraw import day_option, named, plan_option, reason_options, width_option
+from gridgis.text import number, t
+
+
+@command("history", key="help_redraw_history")
+@workspace_option
+@plan_option
+def history(front: Front, *, workspace: str, plan: str | None) -> None:
+    """The log of a plan."""
+    import gridgis
+    from gridgis.tasks import redrawing
+
+    with gridgis.open_workspace(workspace) as ws:
+        name = named(ws, plan)
+        log = redrawing.history(ws, plan=name)
+    rows = [{key: None if value != value else value for key, value in row.items()} for row in log.to_dict("records")]
+    words = ("seq", "kind", "at", "who", "why", "do", "grids", "holds")
+
+    def lines() -> list[Any]:
+        cells = [
+            [row["seq"], row["kind"], f"{row['at']:%Y-%m-%d %H:%M:%S}", row["who"], row["why"], row["do"],
+             ", ".join(row["grids"][:4]) + (" …" if len(row["grids"]) > 4 else ""),
+             None if row["holds"] is None else t("general.yes" if row["holds"] else "general.no", front.lang)]
+            for row in rows
+        ]  # fmt: skip
+        return [table(name, [t(f"cli.log_{word}", front.lang) for word in words], cells, numbers=(0,))]
+
+    answer(front, {"plan": name, "entries": rows}, lines)
+
+
+@command("plans", key="help_redraw_plans")
+@workspace_option
+def plans(front: Front, *, workspace: str) -> None:
+    """The plans of a workspace."""
+    import gridgis
+
+    with gridgis.open_workspace(workspace) as ws:
+        found = ws.plans()
+    names = ("name", "state", "rev", "created_at", "created_by", "published_on", "note")
+    rows = [{name: getattr(row, name) for name in names} for row in found]
+
+    def lines() -> list[Any]:
+        cells = [
+            [row.name, t(f"cli.plan_{row.state}", front.lang), row.rev, f"{row.created_at:%Y-%m-%d %H:%M}", row.created_by,
+             row.published_on.isoformat() if row.published_on else None, row.note]
+            for row in found
+        ]  # fmt: skip
+        return [table("", [t(f"cli.plan_{name}", front.lang) for name in names], cells, numbers=(2,))]
+
+    answer(front, {"plans": rows}, lines)
+
+
+@command("publish", key="help_redraw_publish")
+@workspace_option
+@day_option
+@reason_options
+def publish(front: Front, *, workspace: str, on: dt.date, plan: str | None, who: str, why: str) -> None:
+    """Make a plan's grids the live ones."""
+    import gridgis
+    from gridgis.tasks import plans as life
+
+    with gridgis.open_workspace(workspace) as ws:
+        report = life.publish(ws, named(ws, plan), on=on, who=who, why=why)
+    counts = {name: len(getattr(report, name)) for name in ("changed", "created", "retired")}
+    said = t("cli.redraw_published", front.lang, plan=report.plan, on=on.isoformat(), **counts)
+    answer(front, report.to_json(), lambda: [said])
+
+
+@command("rebase", key="help_redraw_rebase")
+@workspace_option
+@reason_options
+def rebase(front: Front, *, workspace: str, plan: str | None, who: str, why: str) -> None:
+    """Put a plan on the grids as they are now."""
+    import gridgis
+    from gridgis.tasks import plans as life
+
+    with gridgis.open_workspace(workspace) as ws:
+        state = life.rebase(ws, named(ws, plan), who=who, why=why)
+    _said(front, state.name, state.rev)
+
+
+@command("approve", key="help_redraw_approve")
+@workspace_option
+@reason_options
+def approve(front: Front, *, workspace: str, plan: str | None, who: str, why: str) -> None:
+    """Agree to a plan as it is."""
+    import gridgis
+    from gridgis.tasks import plans as life
+
+    with gridgis.open_workspace(workspace) as ws:
+        state = life.approve(ws, named(ws, plan), who=who, why=why)
+    _said(front, state.name, state.rev)
+
+
+@command("revert", key="help_redraw_revert")
+@workspace_option
+@option("--into", metavar="NAME", required=True)
+@reason_options
+def revert(front: Front, *, workspace: str, into: str, plan: str | None, who: str, why: str) -> None:
+    """A new plan that takes a published one back."""
+    import gridgis
+    from gridgis.tasks import plans as life
+
+    if plan is None:
+        raise click.UsageError(t("cli.usage_plan", front.lang), click.get_current_context())
+    with gridgis.open_workspace(workspace) as ws:
+        state = life.revert(ws, plan, into=into, who=who, why=why)
+    _said(front, state.name, state.rev)
+
+
+@command("discard", key="help_redraw_discard")
+@workspace_option
+@reason_options
+def discard(front: Front, *, workspace: str, plan: str | None, who: str, why: str) -> None:
+    """Give a plan up."""
+    import gridgis
+    from gridgis.tasks import plans as life
+
+    with gridgis.open_workspace(workspace) as ws:
+        row = life.discard(ws, named(ws, plan), who=who, why=why)
+    _said(front, row.name, row.rev)
+
+
+@command("defects", key="help_redraw_defects")
+@workspace_option
+@option("--area", metavar="CODE", required=True, help="cli.opt_redraw_area")
+@width_option
+def defects(front: Front, *, workspace: str, area: str, gap_width_m: float) -> None:
+    """What is wrong with an area's boundaries."""
+    import gridgis
+    from gridgis.redraw.opening import defects as find
+    from gridgis.tasks.plan_state import live
+
+    with gridgis.open_workspace(workspace) as ws:
+        home, grids = live(ws, area)
+    found = find(grids, home, crack_width_m=gap_width_m)
+    rows = [
+        {"kind": one.kind, "codes": list(one.codes), "area_m2": one.area_m2, "blocks": one.blocks,
+         "bounds": None if one.place is None else list(one.place.bounds)}
+        for one in found
+    ]  # fmt: skip
+    headings = [t(f"cli.defect_{word}", front.lang) for word in ("kind", "codes", "area_m2")]
+    cells = [[one.kind, ", ".join(one.codes), number(one.area_m2, digits=3)] for one in found]
+    answer(front, {"area": area, "defects": rows}, lambda: [table(area, headings, cells, numbers=(2,))])
+
+
+@command("repair", key="help_redraw_repair")
+@workspace_option
+@option("--area", metavar="CODE", required=True, help="cli.opt_redraw_area")
+@width_option
+@option("--keep", type=OneOf(("first", "longest_border", "largest", "smallest")), default="longest_border", show_default=True)
+@reason_options
+def repair(front: Front, *, workspace: str, area: str, plan: str | None, **options: Any) -> None:
+    """Make an area's dirty boundaries a coverage, in a plan."""
+    import gridgis
+    from gridgis.tasks import redrawing
+
+    with gridgis.open_workspace(workspace) as ws:
+        state, moved = redrawing.mend(ws, area, plan=named(ws, plan), **options)
+    rows = [{"code": code, **row} for code, row in moved.to_dict("index").items()]
+    headings = [t(f"cli.{word}", front.lang) for word in ("redraw_code", "repair_gained", "repair_lost")]
+    cells = [[str(row["code"]), number(row["gained_m2"], digits=3), number(row["lost_m2"], digits=3)] for row in rows]
+    document = {"plan": state.name, "rev": state.rev, "area": area, "moved": rows}
+    answer(front, document, lambda: [table(area, headings, cells, numbers=(1, 2))])
+
+
+def _said(front: Front, plan: str, rev: int) -> None:
+    answer(front, {"plan": plan, "rev": rev}, lambda: [t("cli.redraw_rev", front.lang, plan=plan, rev=number(rev))])

@@ -1,0 +1,54 @@
+"""Lines and polygons for redraw from files: any vector file, brought into the workspace's system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import shapely
+
+from gridgis.errors import DataError
+from gridgis.files import read_any
+from gridgis.redraw.verbs import Line, Rings, line_of, rings_of
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from gridgis.store import Workspace
+
+
+def read_line(ws: Workspace, file: str | Path, *, crs: str | None = None) -> Line:
+    """The one line of a file, in the workspace's CRS; several that follow on each other are joined.
+
+    Raises `DataError` for a file without a line, or with lines apart.
+    """
+    shapes = _read(ws, file, crs).geometry
+    lines = [part for part in shapely.get_parts(shapes.to_numpy()) if part.geom_type in ("LineString", "LinearRing")]
+    whole = shapely.line_merge(shapely.union_all(lines)) if len(lines) > 1 else lines[0] if lines else None
+    if whole is None or whole.geom_type != "LineString":
+        raise DataError("redrawing.no_line", file=str(file))
+    return line_of(whole)
+
+
+def read_polygons(ws: Workspace, file: str | Path, *, crs: str | None = None) -> tuple[Rings, ...]:
+    """The polygons of a file, in the workspace's CRS; `DataError` if there is none."""
+    rings = rings_of(shapely.geometrycollections(shapely.get_parts(_read(ws, file, crs).geometry.to_numpy())))
+    if not rings:
+        raise DataError("redrawing.no_polygon", file=str(file))
+    return rings
+
+
+def cell_polygons(ws: Workspace, codes: Sequence[str]) -> tuple[Rings, ...]:
+    """The polygons of unit cells by code; `DataError` for codes that are not there."""
+    cells = ws.read("unit_cells", where={"code": list(codes)})
+    missing = [code for code in codes if code not in cells.index]
+    if missing or not codes:
+        raise DataError("redrawing.no_cells", cells=", ".join(missing))
+    return rings_of(shapely.geometrycollections(shapely.get_parts(cells.geometry.to_numpy())))
+
+
+def _read(ws: Workspace, file: str | Path, crs: str | None) -> gpd.GeoDataFrame:
+    found = read_any(file, crs=crs)
+    target = ws.info.crs
+    return found if target is None or found.crs == target else found.to_crs(target)
