@@ -25,7 +25,9 @@ def history(front: Front, *, workspace: str, plan: str | None) -> None:
     with gridgis.open_workspace(workspace) as ws:
         name = named(ws, plan)
         log = redrawing.history(ws, plan=name)
-    rows = [{key: None if value != value else value for key, value in row.items()} for row in log.to_dict("records")]
+    rows: list[dict[str, Any]] = [
+        {str(key): None if value != value else value for key, value in row.items()} for row in log.to_dict("records")
+    ]
     words = ("seq", "kind", "at", "who", "why", "do", "grids", "holds")
 
     def lines() -> list[Any]:

@@ -190,7 +190,7 @@ def undo(front: Front, *, workspace: str, **options: Any) -> None:
     """Take back the last edit."""
     from gridgis.tasks import redrawing
 
-    _step(front, workspace, redrawing.undo, **options)
+    _back(front, workspace, redrawing.undo, **options)
 
 
 @command("redo", key="help_redraw_redo")
@@ -200,7 +200,7 @@ def redo(front: Front, *, workspace: str, **options: Any) -> None:
     """Let the edit taken back last hold again."""
     from gridgis.tasks import redrawing
 
-    _step(front, workspace, redrawing.redo, **options)
+    _back(front, workspace, redrawing.redo, **options)
 
 
 @command("lock", key="help_redraw_lock")
@@ -241,6 +241,20 @@ def _edit(front: Front, workspace: str, make: Callable[[Workspace], Operation], 
     for line in report.messages(front.lang):
         click.echo(line, err=True)
     answer(front, report.to_json(), lambda: [_changes(front, report)])
+
+
+def _back(front: Front, workspace: str, do: Callable[..., PlanState], *, plan: str | None, who: str, why: str) -> None:
+    import gridgis
+    from gridgis.tasks import plan_state, redrawing
+
+    with gridgis.open_workspace(workspace) as ws:
+        name = named(ws, plan)
+        before = plan_state.load(ws, name)
+        after = do(ws, plan=name, who=who, why=why)
+        report = redrawing.step_report(before, after, plan_state.gather(ws, str(after.entries[-1].area)))
+    document = report.to_json() | {"done": list(after.done), "undone": list(after.undone)}
+    said = {"plan": after.name, "rev": number(after.rev), "done": len(after.done), "undone": len(after.undone)}
+    answer(front, document, lambda: [_changes(front, report), t("cli.redraw_state", front.lang, **said)])
 
 
 def _step(front: Front, workspace: str, do: Callable[..., PlanState], *, plan: str | None, who: str, why: str) -> None:

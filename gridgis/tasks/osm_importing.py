@@ -86,7 +86,8 @@ def import_osm(
     if shape is None or shape.is_empty or rows.crs is None:
         raise DataError("overpass.unknown_area", code=area)
     around = gpd.GeoSeries([shape.buffer(_MARGIN_M, quad_segs=2).simplify(5.0)], crs=rows.crs).to_crs(4326)
-    found = fetch(around.iloc[0], url=url, timeout_s=timeout_s, retries=retries, cache=cache, refresh=refresh, progress=progress)
+    box: Any = around.iloc[0]  # a buffer is a polygon or several
+    found = fetch(box, url=url, timeout_s=timeout_s, retries=retries, cache=cache, refresh=refresh, progress=progress)
     ready: dict[str, gpd.GeoDataFrame] = {}
     for layer in LAYERS_FETCHED:
         frame = found.layers[layer].rename(columns={"osm_id": "id"})

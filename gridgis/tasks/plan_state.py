@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gridgis.errors import DataError
 from gridgis.redraw.facts import Facts
+from gridgis.redraw.invariants import broken
 from gridgis.redraw.opening import open_partition
 from gridgis.redraw.partition import Partition
 from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of, rows_of
@@ -74,7 +75,7 @@ class PlanState:
         return next((area for area, draft in self.areas.items() if code in draft.rows), None)
 
 
-def load(ws: Workspace, plan: str = DEFAULT_PLAN) -> PlanState:
+def load(ws: Workspace, plan: str) -> PlanState:
     """The state of a plan; `DataError` for a name nobody gave.
 
     >>> import tempfile
@@ -190,6 +191,11 @@ def gather(ws: Workspace, area: str) -> Facts:
     box = (west, south, east, north)
     found = {name: ws.read(name, bbox=box) if ws.count(name) else None for name in ("buildings", "incidents", "natural_villages")}
     return Facts.of(crs, stations=ws.read("stations") if ws.count("stations") else None, **found)
+
+
+def problems(draft: AreaDraft) -> list[str]:
+    """What is wrong with a draft's grids, in English; empty, as it should be, when every rule holds."""
+    return [found.message("en") for found in broken(draft.now, before=draft.base)]
 
 
 def anchors(facts: Facts, attributes: pd.DataFrame) -> dict[str, shapely.Point]:

@@ -14,8 +14,8 @@ import shapely
 from gridgis.errors import ConflictError, DataError
 from gridgis.redraw.numbering import next_code
 from gridgis.store import Image, NewEntry, PlanRow, Workspace, Write, images_of, rows_of
-from gridgis.tasks.plan_state import DEFAULT_PLAN, AreaDraft, PlanState, fold, load, take_up
-from gridgis.tasks.redrawing import WAIT_S, append, problems
+from gridgis.tasks.plan_state import AreaDraft, PlanState, fold, load, problems, take_up
+from gridgis.tasks.redrawing import WAIT_S, append
 
 APPROVAL: Final = "redraw_approval"
 """The workspace's setting: `required` asks for a second person."""
@@ -57,7 +57,7 @@ def discard(ws: Workspace, plan: str, *, who: str, why: str = "") -> PlanRow:
     return ws.plan(plan)
 
 
-def approve(ws: Workspace, plan: str = DEFAULT_PLAN, *, who: str, why: str = "") -> PlanState:
+def approve(ws: Workspace, plan: str, *, who: str, why: str = "") -> PlanState:
     """Agree to a draft as it is now; by somebody who did not edit it. A later edit voids it."""
     state = load(ws, plan)
     if who in editors(state):
@@ -81,9 +81,7 @@ def approved(state: PlanState) -> bool:
     return False
 
 
-def publish(
-    ws: Workspace, plan: str = DEFAULT_PLAN, *, on: dt.date, who: str, why: str = "", at: dt.datetime | None = None
-) -> PublishReport:
+def publish(ws: Workspace, plan: str, *, on: dt.date, who: str, why: str = "", at: dt.datetime | None = None) -> PublishReport:
     """Make a draft's grids the live ones from a day on, in one write: all of it, or nothing.
 
     Only what differs from the grids the plan took up is written: changed grids get their next version, new ones begin, grids
@@ -130,7 +128,7 @@ def conflicts(ws: Workspace, state: PlanState) -> tuple[str, ...]:
     return tuple(code for draft in state.areas.values() for code in _conflicts(_now(ws, draft.area), draft))
 
 
-def rebase(ws: Workspace, plan: str = DEFAULT_PLAN, *, who: str, why: str = "") -> PlanState:
+def rebase(ws: Workspace, plan: str, *, who: str, why: str = "") -> PlanState:
     """Put a draft on the grids as they are now: possible where it changes none that were changed meanwhile.
 
     Raises `ConflictError` with the grids that stand in the way, or with the rule that would be broken.

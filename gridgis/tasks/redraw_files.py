@@ -33,7 +33,7 @@ def read_line(ws: Workspace, file: str | Path, *, crs: str | None = None) -> Lin
 
 def read_polygons(ws: Workspace, file: str | Path, *, crs: str | None = None) -> tuple[Rings, ...]:
     """The polygons of a file, in the workspace's CRS; `DataError` if there is none."""
-    rings = rings_of(shapely.geometrycollections(shapely.get_parts(_read(ws, file, crs).geometry.to_numpy())))
+    rings = _rings(_read(ws, file, crs))
     if not rings:
         raise DataError("redrawing.no_polygon", file=str(file))
     return rings
@@ -45,7 +45,11 @@ def cell_polygons(ws: Workspace, codes: Sequence[str]) -> tuple[Rings, ...]:
     missing = [code for code in codes if code not in cells.index]
     if missing or not codes:
         raise DataError("redrawing.no_cells", cells=", ".join(missing))
-    return rings_of(shapely.geometrycollections(shapely.get_parts(cells.geometry.to_numpy())))
+    return _rings(cells)
+
+
+def _rings(frame: gpd.GeoDataFrame) -> tuple[Rings, ...]:
+    return tuple(rings for shape in frame.geometry.dropna() for rings in rings_of(shape))
 
 
 def _read(ws: Workspace, file: str | Path, crs: str | None) -> gpd.GeoDataFrame:

@@ -14,9 +14,7 @@ from gridgis.errors import ConflictError, DataError
 from gridgis.redraw.edits import Edit
 from gridgis.redraw.facts import RESIDENTS, Facts
 from gridgis.redraw.figures import FREE, figures
-from gridgis.redraw.invariants import broken
 from gridgis.redraw.operations import Operation, Retire, apply, to_json
-from gridgis.redraw.partition import Partition
 from gridgis.redraw.repairing import repair
 from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of
 from gridgis.tasks.plan_state import (
@@ -28,7 +26,6 @@ from gridgis.tasks.plan_state import (
     fold,
     gather,
     is_default,
-    live,
     load,
     take_up,
 )
@@ -169,6 +166,19 @@ def redo(ws: Workspace, *, plan: str = DEFAULT_PLAN, who: str, why: str = "", at
     return _step(ws, plan, "redo", who=who, why=why, at=at)
 
 
+def step_report(before: PlanState, after: PlanState, facts: Facts) -> EditReport:
+    """What a step of undo or redo changed, as an edit reports it."""
+    area = str(after.entries[-1].area)
+    old, new = before.areas[area], after.areas[area]
+    roles = {}
+    for code in dict.fromkeys([*old.rows, *new.rows]):
+        if old.rows.get(code) != new.rows.get(code):
+            roles[code] = "created" if code not in old.rows else "retired" if code not in new.rows else "reshaped"
+    own = figures(new.base, facts)
+    was, now = (figures(draft.now, facts, base=draft.base, known=own) for draft in (old, new))
+    return EditReport(after.name, after.rev, area, after, MappingProxyType(roles), was, now, (), ())
+
+
 def lock(ws: Workspace, grids: Sequence[str], *, plan: str = DEFAULT_PLAN, on: bool = True, who: str, why: str = "") -> PlanState:
     """Declare grids finished: no operation of the plan may touch them, until they are unlocked (`on=False`)."""
     now = _current(ws, plan, None)
@@ -268,10 +278,11 @@ def _refuse_locked(done: Edit, state: PlanState) -> None:
 
 
 def _refuse_stale(state: PlanState, done: Edit, rev: int) -> None:
+    mine = {code for code, change in done.changes.items() if change.role != "touched"}
     for entry in reversed(state.entries):
         if entry.seq <= rev:
             return
-        common = set(entry.images or {}) & set(done.changes)
+        common = set(entry.images or {}) & mine
         if entry.kind in ("undo", "redo") or (common and entry.kind != "base"):
             grids = ", ".join(sorted(common)) or "–"
             raise ConflictError("redrawing.stale", plan=state.name, grids=grids, who=entry.who, at=f"{entry.at:%Y-%m-%d %H:%M}")
@@ -310,7 +321,7 @@ def _images(report: EditReport, draft: AreaDraft, done: Edit) -> dict[str, Any]:
                 "shared_by_buildings",
                 "shared_by_area",
             ):
-                image[name] = float(report.after.loc[code, name])
+                image[name] = float(report.after[name].to_numpy()[report.after.index.get_loc(code)])
         if image is not None and code not in draft.taken:
             for name in ("version", "valid_from", "valid_to"):
                 image.pop(name, None)
@@ -379,14 +390,3 @@ def _number(name: str, value: Any) -> float | int | None:
     if pd.isna(value):
         return None
     return round(value) if name in _WHOLE and float(value).is_integer() else float(value)
-
-
-def problems(draft: AreaDraft) -> list[str]:
-    """What is wrong with a draft's grids, in English; empty, as it should be, when every rule holds."""
-    return [found.message("en") for found in broken(draft.now, before=draft.base)]
-
-
-def area_frames(ws: Workspace, area: str) -> tuple[Partition, Facts]:
-    """An area's live grids as a partition, and what is known at points: what the page draws before a plan is begun."""
-    home, grids = live(ws, area)
-    return drafted(area, grids, home).base, gather(ws, area)

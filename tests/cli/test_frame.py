@@ -19,7 +19,7 @@ from gridgis.cli.output import answer, plain, table, work
 from gridgis.errors import Cancelled
 from gridgis.text import LANGS, Lang, t
 
-CONTRACT = {"init", "demo", "import", "export", "grid", "villages", "coverage", "hotspots", "check", "serve"}
+CONTRACT = {"init", "demo", "import", "export", "grid", "villages", "coverage", "hotspots", "redraw", "check", "serve"}
 
 
 def gridgis(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
