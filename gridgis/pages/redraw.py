@@ -8,13 +8,13 @@ from typing import Any, Final
 import streamlit as st
 
 from gridgis.errors import ConflictError, GridgisError
-from gridgis.pages import chrome, redraw_panel, shared, welcome
+from gridgis.pages import chrome, redraw_panel, redraw_publish, shared, welcome
 from gridgis.pages import redraw_state as state
 from gridgis.redraw.figures import FREE
 from gridgis.redraw.operations import from_json
 from gridgis.redraw.refusal import Refused
 from gridgis.store import Workspace
-from gridgis.tasks import redrawing
+from gridgis.tasks import plans, redrawing
 from gridgis.text import percent
 from gridgis.web.editor import Answer, View, grid_editor
 from gridgis.web.editor_data import operation
@@ -34,6 +34,7 @@ def show() -> None:
     if state.areas(shared.stamp()).empty:
         st.html(f'<div class="gp-empty">{html.escape(shared.say("redrawpage.no_grids"))}</div>')
         return
+    redraw_publish.told()
     drafts = [plan.name for plan in state.drafts(ws)]
     if not drafts:
         _first(ws)
@@ -58,8 +59,7 @@ def _new(ws: Workspace) -> None:
     note = two.text_input(shared.say("redrawpage.new_note"), key="rd_new_note")
     if st.button(shared.say("redrawpage.create"), type="primary", key="rd_create", disabled=not name.strip()):
         with shared.guarded():
-            with ws.write(who=shared.author(), why=note.strip() or shared.say("redrawpage.new_plan")) as write:
-                write.add_plan(name.strip(), note=note.strip())
+            plans.create(ws, name.strip(), who=shared.author(), note=note.strip())
             st.session_state["rd_plan_wanted"] = name.strip()
             st.rerun()
 
@@ -177,7 +177,7 @@ def _answer(ws: Workspace, desk: state.Desk, asked: dict[str, Any]) -> Answer:
 def _do(ws: Workspace, desk: state.Desk, asked: dict[str, Any]) -> tuple[str, None, list[str] | None]:
     """Do one thing; what is said about it, no place, and what to select."""
     plan, what, rev = desk.state.name, str(asked.get("do")), int(asked.get("rev") or 0)
-    signed: dict[str, Any] = {"plan": plan, "who": shared.author(), "why": str(st.session_state[state.REASON]).strip()}
+    signed: dict[str, Any] = {"plan": plan, "who": shared.author(), "why": state.reason()}
     if what in _STEPS:
         if ws.plan_rev(plan) != rev:  # another's step would be taken back instead of one's own
             raise ConflictError("redrawpage.stale", who=_latest(ws, plan))

@@ -17,7 +17,7 @@ from gridgis.text import Lang, t
 
 _SHOWN: Final = 100
 _GRIDS: Final = 4
-_PARTS: Final = ("history", "compare", "publish")
+_PARTS: Final = ("history", "publish")
 
 
 def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
@@ -31,9 +31,7 @@ def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
         key="rd_part",
         label_visibility="collapsed",
     )
-    if part == "compare":
-        redraw_publish.compare(ws, desk)
-    elif part == "publish":
+    if part == "publish":
         redraw_publish.publish(ws, desk, editable=editable)
     else:
         st.html(history(redrawing.history(ws, plan=desk.state.name), shared.lang()))

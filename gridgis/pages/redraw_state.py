@@ -154,6 +154,11 @@ def desk(ws: Workspace, plan: str, area: str) -> Desk:
     return made
 
 
+def reason() -> str:
+    """The reason the planner gave, for every step."""
+    return str(st.session_state.get(REASON) or "").strip()
+
+
 def shown() -> Desk | None:
     """The desk the planner looked at last."""
     return st.session_state.get(_SHOWN)

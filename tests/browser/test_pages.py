@@ -15,7 +15,7 @@ from PIL import Image
 import gridgis
 from gridgis.text import catalogue
 
-PAGES = ("", "data", "grids", "hotspots", "settings")
+PAGES = ("", "data", "grids", "hotspots", "redraw", "settings")
 HAN = re.compile(r"[\u4e00-\u9fff]+")
 
 

@@ -105,11 +105,11 @@ class GePanel {
 
   rowsOf(list, title, cls) {
     const ed = this.ed, t = ed.data.text, columns = ed.data.figures.columns, heads = ['households', 'population', 'incidents', 'area_m2'];
-    const table = ggNode('table', {}, ggNode('thead', {}, ggNode('tr', {}, ggNode('th', { scope: 'col' }, t.grid), ...heads.map(name => ggNode('th', { scope: 'col', class: 'r' }, t[name])))));
+    const table = ggNode('table', {}, ggNode('thead', {}, ggNode('tr', {}, ggNode('th', { scope: 'col' }, t.grid), ...heads.map(name => ggNode('th', { scope: 'col', class: 'r' }, name === 'area_m2' ? t.ha : t[name])))));
     const body = ggNode('tbody', {});
     for (const [code, was, now] of list) {
-      const cells = heads.map(name => { const at = columns.indexOf(name), a = was?.[at] ?? null, b = now?.[at] ?? null, say = v => (name === 'area_m2' ? this.hectares(v) : ed.number(v));
-        const same = was && now && say(a) === say(b); return ggNode('td', { class: 'r' }, ggNode('span', {}, same ? say(b) : now ? (was ? `${say(a)} → ${say(b)}` : say(b)) : `${say(a)} → –`)); });
+      const cells = heads.map(name => { const at = columns.indexOf(name), a = was?.[at] ?? null, b = now?.[at] ?? null, say = v => (name === 'area_m2' ? ed.number(v === null ? null : v / 1e4, 1) : ed.number(v));
+        const same = was && now && say(a) === say(b); return ggNode('td', { class: 'r' }, ggNode('span', {}, same ? say(b) : now ? (was ? `${say(a)}→${say(b)}` : say(b)) : `${say(a)}→–`)); });
       body.append(ggNode('tr', {}, ggNode('th', { scope: 'row', title: code }, now && was ? '' : ggNode('i', { class: 'ge-flag' }, now ? t.is_new : t.is_gone), this.label(code)), ...cells));
     }
     table.append(body);
@@ -125,7 +125,7 @@ class GePanel {
   }
 
   drawTable() {
-    const ed = this.ed, t = ed.data.text, heads = [['code', t.grid], ['households', t.households], ['population', t.population], ['incidents', t.incidents], ['area_m2', t.area_m2]];
+    const ed = this.ed, t = ed.data.text, heads = [['code', t.grid], ['households', t.households], ['population', t.population], ['incidents', t.incidents], ['area_m2', t.ha]];
     const head = ggNode('tr', {});
     for (const [name, title] of heads) {
       const on = ed.sort[0] === name, b = ggNode('button', { type: 'button', title: t.sort }, title + (on ? (ed.sort[1] > 0 ? ' ↑' : ' ↓') : ''));

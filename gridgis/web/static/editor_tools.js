@@ -50,6 +50,7 @@ class GeHands {
     } else if (ed.mode === 'paint' && ed.may()) {
       if (ed.picked.size !== 1) { ed.tell(ed.data.text.paint_pick, true); return; }
       this.hold(e);
+      ed.tip.remove(); ed.over = null;
       ed.drag = { kind: 'paint', last: this.world(e) };
       this.brush(e);
     }
