@@ -11,7 +11,11 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 # what the tour must come to
-PROMISED = {"tour.ipynb": ("43.6 %", "48.2 %", "14,624", "30,340"), "hotspots.ipynb": ("521 incidents, 2 hot spots", "kappa")}
+PROMISED = {
+    "tour.ipynb": ("43.6 %", "48.2 %", "14,624", "30,340"),
+    "hotspots.ipynb": ("521 incidents, 2 hot spots", "kappa"),
+    "redraw.ipynb": ("residents 1986 = 1986", "2012-12-31 area 43.6 %", "2013-06-01 area 43.6 %"),
+}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.name)

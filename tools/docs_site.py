@@ -25,6 +25,7 @@ NAV: Final = {
     "docs/import.md": "Import your town",
     "docs/coverage.md": "Read the coverage",
     "docs/hotspots.md": "Hot spots",
+    "docs/redraw.md": "Redraw",
     "docs/qgis-postgis.md": "QGIS and PostGIS",
     "docs/offline.md": "Go offline",
     "docs/maps.md": "Maps",
