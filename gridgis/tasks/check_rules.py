@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import geopandas as gpd
 import numpy as np
@@ -13,9 +13,14 @@ import shapely
 from numpy.typing import NDArray
 
 from gridgis import topology
+from gridgis.errors import GridgisError
 from gridgis.files.values import Bools
 from gridgis.layers import Layer
 from gridgis.measure import cell_area
+from gridgis.redraw.invariants import broken
+
+if TYPE_CHECKING:
+    from gridgis.store import Workspace
 
 _KINDS: Final = {"polygon": (3, 6), "line": (1, 2, 5), "point": (0, 4), "any": (0, 1, 2, 3, 4, 5, 6, 7)}
 _LONGEST_CODE: Final = 64
@@ -215,3 +220,29 @@ def _valid(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     mended = shapes.copy()
     mended[bad] = shapely.make_valid(shapes[bad])
     return mended
+
+
+def broken_plans(ws: Workspace) -> Iterator[tuple[str, str, Any]]:
+    """Drafts whose log does not add up to grids that keep every rule: name, what is wrong (in English), where."""
+    from gridgis.tasks.plan_state import load
+
+    for plan in ws.plans():
+        if plan.state != "draft":
+            continue
+        try:
+            state = load(ws, plan.name)
+        except GridgisError as error:
+            yield plan.name, str(error), shapely.Point()
+            continue
+        for draft in state.areas.values():
+            for found in broken(draft.now, before=draft.base):
+                yield plan.name, found.message("en"), shapely.Point() if found.place is None else found.place
+
+
+def lost_lineage(ws: Workspace) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of the lineage that name a code the grids never had: code, kind, parent, the code that is missing."""
+    known = ws.used_codes("grids")
+    for row in ws.lineage()[["code", "kind", "parent"]].itertuples(index=False):
+        for code in (row.code, row.parent):
+            if code not in known:
+                yield str(row.code), str(row.kind), str(row.parent), str(code)

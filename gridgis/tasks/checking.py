@@ -277,6 +277,17 @@ def _log_deleted(view: View) -> Iterator[Broken]:
                 yield _at("log_deleted", name, gone, [at])
 
 
+def _plans(view: View) -> Iterator[Broken]:
+    for plan, problem, spot in judge.broken_plans(view.ws):
+        yield Broken("plan", "plans", view.frame("grids"), (), {"plan": plan, "problem": problem}, spot)
+
+
+def _lineage(view: View) -> Iterator[Broken]:
+    for code, kind, parent, missing in judge.lost_lineage(view.ws):
+        facts = {"code": code, "kind": kind, "parent": parent, "missing": missing}
+        yield Broken("lineage", "lineage", view.frame("grids"), (), facts, shapely.Point())
+
+
 RULES: Final[Mapping[str, Rule]] = {
     "geometry": _geometry,
     "code_form": _code_form,
@@ -296,6 +307,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "days": _days,
     "log": _log,
     "log_deleted": _log_deleted,
+    "plan": _plans,
+    "lineage": _lineage,
 }
 
 

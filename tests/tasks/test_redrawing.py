@@ -6,13 +6,14 @@ import datetime as dt
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
 
 from gridgis import toy
 from gridgis.errors import ConflictError, DataError
 from gridgis.redraw.operations import Assign, Merge, MoveVertex, Operation, Retire, Split, rings_of
-from gridgis.store import Workspace
+from gridgis.store import NewEntry, Workspace, images_of
 from gridgis.tasks import checking, covering, plan_state, plans, redrawing
 
 X, Y = toy.ORIGIN
@@ -227,3 +228,17 @@ def test_dirty_boundaries_are_refused_with_the_way_out_and_repaired_in_a_plan(to
     assert state.areas[toy.WEST].now.shape("G2").area == pytest.approx(30_000)
     assert edit(town, ACROSS).roles["G4"] == "created"
     assert set(plans.publish(town, "default", on=ON, who="Li").changed) == {"G1", "G2"}
+
+
+def test_check_tells_a_draft_that_does_not_add_up_and_lineage_of_codes_nobody_had(town: Workspace) -> None:
+    edit(town, ACROSS)
+    assert checking.check(town).ok
+    taken = images_of(town.read("grids"))
+    shifted = dict(taken["G2"] or {}) | {"geometry": shapely.to_wkb(shapely.box(*at(140, 0), *at(250, 300)), hex=True)}
+    with town.write(who="x", why="by hand") as write:
+        write.append_plan("default", [NewEntry("edit", area=toy.WEST, op={"do": "x"}, images={"G2": shifted})], rev=2)
+        write.add_lineage(pd.DataFrame([{"code": "G1", "parent": "G9", "kind": "split from", "on": ON}]))
+    found = {finding.rule: finding.message("en") for finding in checking.check(town).findings}
+    assert set(found) == {"plan", "lineage"}
+    assert "default" in found["plan"]
+    assert "G9" in found["lineage"]
