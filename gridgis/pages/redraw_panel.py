@@ -34,7 +34,7 @@ def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
     if part == "publish":
         redraw_publish.publish(ws, desk, editable=editable)
     else:
-        st.html(history(redrawing.history(ws, plan=desk.state.name), shared.lang()))
+        st.html(history(redrawing.history(ws, plan=desk.state.name, state=desk.state), shared.lang()))
 
 
 def history(log: pd.DataFrame, lang: Lang) -> str:

@@ -12,6 +12,7 @@ import pyproj
 import shapely
 import streamlit as st
 
+from gridgis.maps.opening import Kept
 from gridgis.pages import shared
 from gridgis.pages.answers import Stamp
 from gridgis.redraw.figures import FREE, Facts, figures
@@ -30,10 +31,9 @@ HIGH: Final = "rd_high"
 REASON: Final = "rd_reason"
 AUTHOR: Final = "author"
 EDITOR: Final = "rd_editor"
-_STATE: Final = "rd_state"
 _ANSWER: Final = "rd_answer"
-_RECKONED: Final = "rd_reckoned"
 _SHOWN: Final = "rd_shown"
+_SHOWN_REV: Final = "rd_shown_rev"
 _COLUMNS: Final = ("households", "population", "incidents", "area_m2")
 DEFAULTS: Final[Mapping[str, int]] = {LOW: 300, HIGH: 500}
 
@@ -62,6 +62,12 @@ class Desk:
         table = self.figures.drop(index=FREE, errors="ignore")[list(_COLUMNS)]
         known = table.astype(object).where(table.notna(), None)
         return {str(code): dict(zip(_COLUMNS, row, strict=True)) for code, row in zip(known.index, known.to_numpy(), strict=True)}
+
+
+# shared by all sessions of this process: planners who look at the same plan at the same revision see the same values
+_STATES: Final[Kept[PlanState]] = Kept(12, lambda _: 1)
+_AFTER: Final[Kept[pd.DataFrame]] = Kept(12, lambda _: 1)
+_DESKS: Final[Kept[Desk]] = Kept(12, lambda _: 1)
 
 
 def areas(stamp: Stamp) -> pd.DataFrame:
@@ -112,46 +118,43 @@ def guides(stamp: Stamp, area: str) -> tuple[Guides, gpd.GeoDataFrame]:
 
 
 def plan_at_hand(ws: Workspace, plan: str) -> PlanState:
-    """The plan as it is now; folded anew only when somebody else has added to it."""
-    known: PlanState | None = st.session_state.get(_STATE)
-    if known is not None and known.name == plan and known.rev == ws.plan_rev(plan):
-        return known
-    state = plan_state.load(ws, plan)
-    st.session_state[_STATE] = state
+    """The plan as it is now; folded once for all sessions, however many planners look at it."""
+    rev = ws.plan_rev(plan)
+    state = _STATES.get_or_make((*shared.stamp(), plan, rev), lambda: plan_state.load(ws, plan))
+    st.session_state[_SHOWN_REV] = (plan, state.rev)
     return state
 
 
 def keep(state: PlanState) -> None:
     """Take the state a step left: the next look need not fold the log again."""
-    st.session_state[_STATE] = state
+    _STATES.get_or_make((*shared.stamp(), state.name, state.rev), lambda: state)
 
 
 def keep_edit(report: EditReport) -> None:
     """Take the state an edit left, and the figures it reckoned."""
     keep(report.state)
-    st.session_state[_RECKONED] = (report.state, report.area, report.after)
+    _AFTER.get_or_make((*shared.stamp(), report.plan, report.state.rev, report.area), lambda: report.after)
 
 
 def desk(ws: Workspace, plan: str, area: str) -> Desk:
-    """The desk of this session: what did not change since the last look is taken from there."""
-    state = plan_at_hand(ws, plan)
-    last = shown()
-    if last is not None and last.state is state and last.base.area == area:
-        return last
-    draft = state.areas.get(area) or _live(shared.stamp(), area)
-    known = facts(shared.stamp(), area)
+    """The area as it lies before the planner; made once for all sessions."""
+    stamp, state = shared.stamp(), plan_at_hand(ws, plan)
+    made = _DESKS.get_or_make((*stamp, plan, state.rev, area), lambda: _desk(stamp, state, area))
+    st.session_state[_SHOWN] = made
+    return made
+
+
+def _desk(stamp: Stamp, state: PlanState, area: str) -> Desk:
+    draft = state.areas.get(area) or _live(stamp, area)
+    known, last = facts(stamp, area), shown()
     if last is not None and last.base.area == area and _same_base(last.draft, draft):
         before = last.before
     else:
         before = figures(draft.base, known)
-    reckoned = st.session_state.pop(_RECKONED, None)
-    if reckoned is not None and reckoned[0] is state and reckoned[1] == area:
-        now = reckoned[2]
-    else:
+    now = _AFTER.get((*stamp, state.name, state.rev, area))
+    if now is None:
         now = figures(draft.now, known, base=draft.base, known=before)
-    made = Desk(state, draft.base, draft.now, ground_of(draft.now), before, now, draft)
-    st.session_state[_SHOWN] = made
-    return made
+    return Desk(state, draft.base, draft.now, ground_of(draft.now), before, now, draft)
 
 
 def reason() -> str:
@@ -166,8 +169,8 @@ def shown() -> Desk | None:
 
 def shown_rev(plan: str) -> int | None:
     """The revision this session shows of a plan; None before the first look."""
-    known: PlanState | None = st.session_state.get(_STATE)
-    return known.rev if known is not None and known.name == plan else None
+    known: tuple[str, int] | None = st.session_state.get(_SHOWN_REV)
+    return known[1] if known is not None and known[0] == plan else None
 
 
 def answer() -> Answer | None:

@@ -203,9 +203,12 @@ def mend(
     return load(ws, plan), done.moved
 
 
-def history(ws: Workspace, *, plan: str = DEFAULT_PLAN) -> pd.DataFrame:
-    """The log of a plan, oldest first: `seq`, `kind`, `at`, `who`, `why`, `area`, `do`, `grids`, `holds`, `target`."""
-    state = load(ws, plan)
+def history(ws: Workspace, *, plan: str = DEFAULT_PLAN, state: PlanState | None = None) -> pd.DataFrame:
+    """The log of a plan, oldest first: `seq`, `kind`, `at`, `who`, `why`, `area`, `do`, `grids`, `holds`, `target`.
+
+    `state` is the plan where it was loaded already.
+    """
+    state = load(ws, plan) if state is None else state
     rows = [_line(entry, state) for entry in state.entries]
     return pd.DataFrame(rows, columns=["seq", "kind", "at", "who", "why", "area", "do", "grids", "holds", "target"])
 
