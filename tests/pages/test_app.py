@@ -27,16 +27,17 @@ def test_the_server_leads_every_page_over_the_front() -> None:
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize("page", ["", "data", "grids", "settings"])
+@pytest.mark.parametrize("page", ["", "data", "grids", "redraw", "settings"])
 def test_every_page_runs_on_the_toy_town(open_app: Any, toy_file: Path, page: str, lang: str) -> None:
     app = open_app(toy_file, page=page, lang=lang)
     assert not app.exception
     assert not app.error, [error.value for error in app.error]
-    title = {"": "overview.title", "data": "datapage.title", "grids": "gridpage.title", "settings": "settingspage.title"}[page]
+    titles = {"": "overview", "data": "datapage", "grids": "gridpage", "redraw": "redrawpage", "settings": "settingspage"}
+    title = f"{titles[page]}.title"
     assert catalogue(lang)[title] in said(app)
 
 
-@pytest.mark.parametrize("page", ["", "data", "grids", "settings"])
+@pytest.mark.parametrize("page", ["", "data", "grids", "redraw", "settings"])
 def test_an_english_page_holds_no_chinese(open_app: Any, toy_file: Path, page: str) -> None:
     """The toy town has English names, so whatever is Chinese is untranslated; the language's own name is not."""
     text = said(open_app(toy_file, page=page, lang="en")).replace("中文", "")

@@ -68,7 +68,7 @@ class GeEditor {
   place() {
     if (this.placed || !this.canvas.clientWidth || !this.ground?.bounds) return;
     const [w, s, e, n] = this.ground.bounds;
-    this.map.fitBounds([[s, w], [n, e]], { padding: [26, 26], animate: false, maxZoom: 20 });
+    this.map.fitBounds([[s, w], [n, e]], { paddingTopLeft: [26, 26], paddingBottomRight: [26, 66], animate: false, maxZoom: 20 });
     this.placed = true;
   }
 
