@@ -18,7 +18,7 @@ from gridgis.codes import listed
 from gridgis.crs import require_metric
 from gridgis.errors import DataError
 from gridgis.ground import areas_m2, polygonal
-from gridgis.redraw.fitting import Fit, fit, mean_width
+from gridgis.redraw.fitting import Fit, fit, left_over, mean_width
 from gridgis.redraw.partition import Outline, Shapes, frozen_shapes
 from gridgis.text import number
 from gridgis.topology import overlaps
@@ -244,7 +244,11 @@ def _misfits(given: Given, fitted: Fit) -> Iterator[Defect]:
 
 
 def _uncancelled(fitted: Fit) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
-    """Positions of the shapes that touch a segment left over."""
-    lines = np.asarray(shapely.linestrings(fitted.left.ends.reshape(-1, 2, 2)), dtype=object)
+    """Positions of the shapes with a segment that does not cancel among shapes and outline.
+
+    Without the free ground: what is read from left-over segments of overlapping shapes may balance some of them.
+    """
+    left = left_over(fitted.shapes, fitted.outline)
+    lines = np.asarray(shapely.linestrings(left.ends.reshape(-1, 2, 2)), dtype=object)
     shape, _ = shapely.STRtree(lines).query(fitted.shapes, predicate="intersects")
     return np.unique(shape)
