@@ -107,7 +107,7 @@ function geLabel(ed, ctx, view, i) {
   const below = households === null || tall < 44 ? '' : `${sign}${ed.number(households)}`, x = view.x(place[0]), y = view.y(place[1]);
   ctx.lineWidth = 3; ctx.strokeStyle = 'rgb(255 255 255 / .85)'; ctx.fillStyle = GE_INK;
   const say = (text, dy) => { ctx.strokeText(text, x, y + dy); ctx.fillText(text, x, y + dy); };
-  say((ed.locked.has(ed.ground.codes[i]) ? '🔒' : '') + name, below ? -7 : 0);
+  say(name, below ? -7 : 0);
   if (below) { ctx.font = ctx.font.replace('600', '400'); say(below, 8); }
 }
 

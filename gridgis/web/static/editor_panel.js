@@ -139,7 +139,7 @@ class GePanel {
       const households = ed.figure(code, 'households'), kind = ed.kind(households), mark = ggNode('i', { class: 'ge-mark' });
       mark.style.background = GE_FILL[kind];
       const row = ggNode('tr', { tabindex: '0', 'aria-selected': 'false', title: code, 'data-code': code },
-        ggNode('th', { scope: 'row' }, mark, ed.locked.has(code) ? '🔒 ' : '', this.label(code), changed.has(code) ? ggNode('sup', { title: t.changed }, '●') : ''),
+        ggNode('th', { scope: 'row' }, mark, ed.locked.has(code) ? this.icon('lock') : '', this.label(code), changed.has(code) ? ggNode('sup', { title: t.changed }, '●') : ''),
         ggNode('td', { class: 'r' }, `${GE_SIGN[kind]}${ed.number(households)}`), ggNode('td', { class: 'r' }, ed.number(ed.figure(code, 'population'))), ggNode('td', { class: 'r' }, ed.number(ed.figure(code, 'incidents'))), ggNode('td', { class: 'r' }, this.hectares(ed.figure(code, 'area_m2'))));
       const choose = e => { ed.pick(code, e.shiftKey || e.ctrlKey || e.metaKey); this.show(code); };
       row.onclick = choose;
