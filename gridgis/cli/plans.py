@@ -178,5 +178,36 @@ def repair(front: Front, *, workspace: str, area: str, plan: str | None, **optio
     answer(front, document, lambda: [table(area, headings, cells, numbers=(1, 2))])
 
 
+@command("diff", key="help_redraw_diff")
+@workspace_option
+@option("--from", "from_", metavar="SIDE", default="live", show_default=True, help="cli.opt_diff_from")
+@option("--to", "to", metavar="SIDE", required=True, help="cli.opt_diff_to")
+@option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False), help="cli.opt_diff_output")
+def diff(front: Front, *, workspace: str, from_: str, to: str, output: str | None) -> None:
+    """Compare two states of the grids."""
+    import gridgis
+    from gridgis.tasks import redraw_diff
+
+    if output is not None and not output.lower().endswith((".xlsx", ".geojson", ".gpkg")):
+        raise click.UsageError(t("cli.value_diff_file", front.lang, file=output), click.get_current_context())
+    with gridgis.open_workspace(workspace) as ws:
+        report = redraw_diff.diff(ws, from_, to)
+    if output is not None:
+        if output.lower().endswith(".xlsx"):
+            report.write_xlsx(output, front.lang)
+        else:
+            report.write_map(output)
+    document = report.to_json()
+    names = ("area_m2", "households", "population")
+    headings = [t(f"cli.redraw_{name}", front.lang) for name in ("code", "role", *names)]
+    cells = [
+        [row["code"], t(f"redraw_figures.happened_{row['happened']}", front.lang)]
+        + [f"{number(row[name]['before'])} → {number(row[name]['after'])}" for name in names]
+        for row in document["grids"]
+    ]
+    title = t("cli.diff_title", front.lang, first=from_, second=to)
+    answer(front, document, lambda: [table(title, headings, cells, numbers=(2, 3, 4))])
+
+
 def _said(front: Front, plan: str, rev: int) -> None:
     answer(front, {"plan": plan, "rev": rev}, lambda: [t("cli.redraw_rev", front.lang, plan=plan, rev=number(rev))])

@@ -26,7 +26,7 @@ redraw = Group(
     commands={
         **{name: f"{_HERE}:{name}" for name in ("split", "merge", "reshape", "assign", "create", "retire", "move")},
         **{name: f"{_HERE}:{name}" for name in ("undo", "redo", "lock", "unlock")},
-        **{name: f"{_LIFE}:{name}" for name in ("history", "plans", "publish", "rebase", "approve", "revert", "discard")},
+        **{name: f"{_LIFE}:{name}" for name in ("history", "plans", "publish", "rebase", "approve", "revert", "discard", "diff")},
         **{name: f"{_LIFE}:{name}" for name in ("defects", "repair")},
     },
     params=[Option(["--lang"], metavar="zh|en", expose_value=False, help="cli.opt_lang")],

@@ -69,7 +69,7 @@ def cache_folder() -> Path:
 
 
 def fetch(
-    polygon: shapely.Geometry,
+    polygon: shapely.Polygon | shapely.MultiPolygon,
     *,
     url: str | None = None,
     timeout_s: float = 180.0,
@@ -129,7 +129,7 @@ def fetch(
 
 
 def _ask(
-    polygon: shapely.Geometry, url: str | None, timeout_s: float, folder: Path, refresh: bool
+    polygon: shapely.Polygon | shapely.MultiPolygon, url: str | None, timeout_s: float, folder: Path, refresh: bool
 ) -> tuple[gpd.GeoDataFrame, bool]:
     import osmnx
     import requests

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LAYER: Final = "unit_cells"
 _QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 # streets outside an area still say where its blocks end
+# kept and wanted figures of a hard rule differ by less than this share where rounding alone is left
+_ROUNDING: Final = 1e-9
 _MARGIN_M: Final = 100.0
 
 
@@ -108,9 +110,15 @@ def draw(
         raise DataError("blocks.no_streets")
     water = ws.read("water", bbox=box, columns=["kind"])
     buildings = ws.read("buildings", bbox=box, columns=["kind"])
-    return block_grids(
+    drawn = block_grids(
         areas, streets=streets, water=water, buildings=buildings, target_m2=target_m2, code=code, progress=progress
     )
+    hard = drawn.sheet[drawn.sheet["hard"]]
+    failed = hard[(hard["of"] - hard["kept"]).abs() > _ROUNDING * hard["of"].clip(lower=1.0)]
+    if len(failed):  # better no cells than cells that leave or share ground
+        rules = ", ".join(str(rule) for rule in failed["rule"])
+        raise DataError("blocks.not_kept", rules=rules)
+    return drawn
 
 
 def build_block_grids(
