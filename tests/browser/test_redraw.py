@@ -76,7 +76,8 @@ class Desk:
         self.page.locator(".ge-stage").scroll_into_view_if_needed()
         return tuple(
             self.page.evaluate(
-                f"([lon, lat]) => {{ const p = {ED}.map.latLngToContainerPoint([lat, lon]), box = {ED}.canvas.getBoundingClientRect();"
+                f"([lon, lat]) => {{ const p = {ED}.map.latLngToContainerPoint([lat, lon]);"
+                f" const box = {ED}.canvas.getBoundingClientRect();"
                 " return [p.x + box.x, p.y + box.y]; }",
                 [lon, lat],
             )
@@ -192,7 +193,7 @@ def test_split_merge_and_painted_cells_arrive_in_the_store(desk: Desk) -> None:
     ground = desk.ground()
     code = ground.codes[int(np.argmax(shapely.distance(ground.shapes, ground.outline.boundary)))]
     shape = ground.shape(code)
-    west, south, east, north = shape.bounds
+    west, _, east, _ = shape.bounds
     middle = shape.representative_point()
     desk.select(code)
     desk.snap(False)

@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +54,12 @@ def town():
     for r in range(side):
         for c in range(side):
             a, b, i, j = r * n, (r + 1) * n, c * n, (c + 1) * n
-            walk = [(a, k) for k in range(i, j)] + [(k, j) for k in range(a, b)] + [(b, k) for k in range(j, i, -1)] + [(k, i) for k in range(b, a, -1)]
+            there = [(a, k) for k in range(i, j)] + [(k, j) for k in range(a, b)]
+            walk = there + [(b, k) for k in range(j, i, -1)] + [(k, i) for k in range(b, a, -1)]
             shapes.append(shapely.Polygon([(x[p], y[p]) for p in walk]))
     codes = [f"4200001002{k:05d}" for k in range(side * side)]
-    frame = gpd.GeoDataFrame({"name": [f"第{k + 1}网格" for k in range(side * side)], "area_code": "420000100201"}, geometry=shapes, crs="EPSG:4547", index=pd.Index(codes, name="code"))
+    columns = {"name": [f"第{k + 1}网格" for k in range(side * side)], "area_code": "420000100201"}
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4547", index=pd.Index(codes, name="code"))
     return partition_of(frame, area="420000100201")
 
 def cells():
@@ -98,8 +101,12 @@ def edit():
         state = {"op": op, "shapes": {c: shapely.to_wkt(g, rounding_precision=-1) for c, g in zip(s.now.codes, s.now.shapes)}}
         OUT.write_text(json.dumps(state))
 
-    figures = {c: {"households": float(350 + 60 * (k % 5 - 2)), "population": 1000.0 + k, "incidents": float(k % 7), "area_m2": float(g.area)} for k, (c, g) in enumerate(zip(s.now.codes, s.now.shapes))}
-    view = View(key="p|a", rev=len(s.past), ground=ground, guides=s.guides, figures=figures, totals=[("面积", "36 公顷", None), ("户数", "3,150", "±0")],
+    figures = {
+        c: {"households": 350.0 + 60 * (k % 5 - 2), "population": 1000.0 + k, "incidents": float(k % 7), "area_m2": float(g.area)}
+        for k, (c, g) in enumerate(zip(s.now.codes, s.now.shapes))
+    }
+    view = View(key="p|a", rev=len(s.past), ground=ground, guides=s.guides, figures=figures,
+                totals=[("面积", "36 公顷", None), ("户数", "3,150", "±0")],
                 balance=(300, 400), locked=s.locked, changed=[], undo=bool(s.past), answer=s.answer, notice="made up")
     grid_editor(view, key="editor", lang=lang, on_operation=on_op)
 
@@ -121,7 +128,7 @@ def test_each_place_is_one_vertex_and_rings_give_the_shapes_back() -> None:
     assert len(ground.xy) == 8  # four corners of the town and two ends of each of the two inner borders
     numbers, starts = unpacked(document, "rings", "<u4"), unpacked(document, "starts", "<u4")
     owners = unpacked(document, "owner", "<i4").tolist()
-    rings = [ground.xy[numbers[a:b]] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    rings = [ground.xy[numbers[a:b]] for a, b in pairwise(starts)]
     assert owners == [0, 1, 2, OUTLINE]
     for ring, shape in zip(rings, [*town.shapes, town.outline], strict=True):
         assert shapely.Polygon(ring).equals(shape)
@@ -190,7 +197,8 @@ class Desk:
         lon, lat = pyproj.Transformer.from_crs(CRS, 4326, always_xy=True).transform(500000 + x, 3366000 + y)
         return tuple(
             self.page.evaluate(
-                """([lon, lat]) => { const ed = document.querySelector('.ge-root').ge, p = ed.map.latLngToContainerPoint([lat, lon]);
+                """([lon, lat]) => { const ed = document.querySelector('.ge-root').ge;
+                    const p = ed.map.latLngToContainerPoint([lat, lon]);
                 const box = ed.canvas.getBoundingClientRect(); return [p.x + box.x, p.y + box.y]; }""",
                 [lon, lat],
             )
@@ -408,9 +416,13 @@ def test_a_drag_among_625_grids_stays_smooth(desk: Desk) -> None:
     desk.page.mouse.down()
     count = """(ms) => new Promise(done => { const ed = document.querySelector('.ge-root').ge, from = ed.frames ?? 0;
       let i = 0; const began = performance.now(), box = ed.canvas;
-      const step = () => { i++; const e = new PointerEvent('pointermove', {clientX: %f + 20 * Math.sin(i / 9), clientY: %f + 20 * Math.cos(i / 9), isPrimary: true, bubbles: true}); box.dispatchEvent(e);
-        if (performance.now() - began < ms) requestAnimationFrame(step); else done((ed.frames - from) / (performance.now() - began) * 1000); };
-      requestAnimationFrame(step); })""" % (x, y)  # fmt: skip
+      const step = () => {
+        i++;
+        const place = {clientX: X + 20 * Math.sin(i / 9), clientY: Y + 20 * Math.cos(i / 9)};
+        box.dispatchEvent(new PointerEvent('pointermove', {...place, isPrimary: true, bubbles: true}));
+        if (performance.now() - began < ms) requestAnimationFrame(step);
+        else done((ed.frames - from) / (performance.now() - began) * 1000); };
+      requestAnimationFrame(step); })""".replace("X +", f"{x} +").replace("Y +", f"{y} +")
     frames = desk.page.evaluate(count, 1500)
     desk.shot("editor-625-drag")
     desk.page.mouse.up()
