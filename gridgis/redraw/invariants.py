@@ -96,10 +96,8 @@ def broken(
     [('gap', 3000.0)]
     """
     case = _Case(partition, before, exclaves, frozenset(void), frozenset(freed))
-    found = tuple(item for rule in RULES.values() for item in rule(case))
-    # an invalid polygon breaks every sum: nothing else is certain beside it
-    invalid = tuple(item for item in found if item.rule == "invalid")
-    return invalid or found
+    # an invalid polygon breaks every sum and every overlay: nothing else is certain beside it
+    return tuple(_invalid(case)) or tuple(item for rule in RULES.values() for item in rule(case))
 
 
 def _codes(case: _Case) -> list[Broken]:

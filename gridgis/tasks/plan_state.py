@@ -31,6 +31,18 @@ Rows = Mapping[str, Image]
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """Figures of an area already reckoned, for speed."""
+
+    facts: Facts
+    """What they were counted from: for other facts they are reckoned anew."""
+    base: pd.DataFrame
+    """`redraw.figures` of the base."""
+    now: pd.DataFrame
+    """Likewise of the grids as they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class AreaDraft:
     """One area in a plan."""
 
@@ -44,6 +56,8 @@ class AreaDraft:
     """What was taken up, repaired where the plan repaired it: the registers speak of it."""
     now: Partition
     """The plan's grids."""
+    counted: Counted | None = None
+    """Figures known from the edit before; None: not reckoned yet."""
 
     @property
     def changed(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of
 from gridgis.tasks.plan_state import (
     DEFAULT_PLAN,
     AreaDraft,
+    Counted,
     PlanState,
     anchors,
     drafted,
@@ -104,23 +105,19 @@ def edit(
 
     Parameters
     ----------
-    ws
-        The workspace.
     op
         With coordinates in the workspace's CRS.
     area
         Code of the area; None: that of the first grid the operation names.
     plan
         Name of the draft; the one called `default` is made when first used.
-    who, why
-        Author and reason, for the log.
+    who, why, at
+        Author, reason and moment (now by default), for the log.
     rev
         The number of the plan's log the author saw: refused with `ConflictError` if grids it touches were changed since. None:
         applied to the plan as it is.
     state, facts
         What was loaded before, for speed; both are read anew where they are old or missing.
-    at
-        The moment, for the log; now by default.
 
     Raises
     ------
@@ -142,6 +139,7 @@ def edit(
         _refuse_locked(done, now)
         if rev is not None:
             _refuse_stale(now, done, rev)
+        draft = replace(draft, counted=_counted(draft, known))
         report = _report(plan, now, draft, done, known)
         entry = NewEntry("edit", area=area, op=_told(op, done), images=_images(report, draft, done))
         try:
@@ -152,7 +150,7 @@ def edit(
             state = now
             continue
         added = [kept for kept in ws.plan_entries(plan, since=now.rev) if kept.seq <= last]
-        return replace(report, rev=last, state=_advanced(now, added, draft, done))
+        return replace(report, rev=last, state=_advanced(now, added, draft, done, report.after))
     raise ConflictError("redrawing.too_busy", plan=plan, tries=_TRIES)
 
 
@@ -214,14 +212,7 @@ def history(ws: Workspace, *, plan: str = DEFAULT_PLAN, state: PlanState | None 
 
 
 def append(
-    ws: Workspace,
-    plan: str,
-    entries: Sequence[NewEntry],
-    *,
-    rev: int,
-    who: str,
-    why: str,
-    at: dt.datetime | None = None,
+    ws: Workspace, plan: str, entries: Sequence[NewEntry], *, rev: int, who: str, why: str, at: dt.datetime | None = None
 ) -> int:
     """Append entries to a plan at the number its writer knew; makes a default plan when first used."""
     with ws.write(who=who, why=why, at=at, wait_s=WAIT_S) as write:
@@ -292,8 +283,8 @@ def _refuse_stale(state: PlanState, done: Edit, rev: int) -> None:
 
 
 def _report(plan: str, state: PlanState, draft: AreaDraft, done: Edit, facts: Facts) -> EditReport:
-    own = figures(draft.base, facts)
-    before = own if draft.now is draft.base else figures(draft.now, facts, base=draft.base, known=own)
+    counted = _counted(draft, facts)
+    own, before = counted.base, counted.now
     after = figures(done.partition, facts, base=draft.base, known=own)
     return EditReport(
         plan=plan,
@@ -306,6 +297,14 @@ def _report(plan: str, state: PlanState, draft: AreaDraft, done: Edit, facts: Fa
         lineage=tuple((item.code, item.kind, item.parent) for item in done.lineage),
         notes=tuple((note.key, note.values) for note in done.notes),  # noqa: PD011 - no frame, the placeholders of a note
     )
+
+
+def _counted(draft: AreaDraft, facts: Facts) -> Counted:
+    """The figures of a draft before an edit: those of the edit before, if it counted from the same facts."""
+    if draft.counted is not None and draft.counted.facts is facts:
+        return draft.counted
+    own = figures(draft.base, facts)
+    return Counted(facts, own, own if draft.now is draft.base else figures(draft.now, facts, base=draft.base, known=own))
 
 
 def _told(op: Operation, done: Edit) -> dict[str, Any]:
@@ -333,7 +332,7 @@ def _images(report: EditReport, draft: AreaDraft, done: Edit) -> dict[str, Any]:
     return {code: images.get(code) for code in done.changes}
 
 
-def _advanced(now: PlanState, added: Sequence[PlanEntry], draft: AreaDraft, done: Edit) -> PlanState:
+def _advanced(now: PlanState, added: Sequence[PlanEntry], draft: AreaDraft, done: Edit, after: pd.DataFrame) -> PlanState:
     """The state with the edit in it, from the entries as they were kept."""
     rows: dict[str, Image] = dict(draft.rows)
     images = added[-1].images or {}
@@ -346,7 +345,9 @@ def _advanced(now: PlanState, added: Sequence[PlanEntry], draft: AreaDraft, done
     for name in table.columns.intersection(list(RESIDENTS)):
         kept = {code: image[name] for code, image in images.items() if image is not None and name in image}
         table[name] = [kept.get(str(code), value) for code, value in table[name].items()]
-    areas = {**now.areas, draft.area: replace(draft, rows=rows, now=done.partition.with_attributes(table))}
+    counted = None if draft.counted is None else replace(draft.counted, now=after)
+    edited = replace(draft, rows=rows, now=done.partition.with_attributes(table), counted=counted)
+    areas = {**now.areas, draft.area: edited}
     return replace(
         now,
         rev=added[-1].seq,
