@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from gridgis.pages import redraw_publish, shared
+from gridgis.pages import redraw_compare, redraw_publish, shared
 from gridgis.pages import redraw_state as state
 from gridgis.store import Workspace
 from gridgis.tasks import redrawing
@@ -17,7 +17,7 @@ from gridgis.text import Lang, t
 
 _SHOWN: Final = 100
 _GRIDS: Final = 4
-_PARTS: Final = ("history", "publish")
+_PARTS: Final = ("history", "compare", "publish")
 
 
 def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
@@ -31,7 +31,9 @@ def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
         key="rd_part",
         label_visibility="collapsed",
     )
-    if part == "publish":
+    if part == "compare":
+        redraw_compare.show(ws, desk)
+    elif part == "publish":
         redraw_publish.publish(ws, desk, editable=editable)
     else:
         st.html(history(redrawing.history(ws, plan=desk.state.name, state=desk.state), shared.lang()))
