@@ -10,10 +10,10 @@ import shapely
 from numpy.typing import NDArray
 
 from gridgis.blocks.classes import Sizes
-from gridgis.blocks.faces import borders, components, crossed, node, owners, polygons, snapped, whole
+from gridgis.blocks.faces import borders, components, crossed, whole
 from gridgis.blocks.joining import Patches, absorb, settle
 from gridgis.blocks.network import REACH_M, Lines
-from gridgis.merging import union_groups
+from gridgis.blocks.weaving import FINE_M, node, owners, polygons, united
 
 Shapes = NDArray[np.object_]
 Ints = NDArray[np.int64]
@@ -105,7 +105,7 @@ def _patches(shapes: Shapes, owner: Ints, block: Block) -> Patches:
 
 
 def _joined(shapes: Shapes, group: Ints) -> Shapes:
-    return np.asarray(union_groups(shapes, group)[group == np.arange(len(group))], dtype=object)
+    return united(shapes, group)[0]
 
 
 def _parted(polygon: shapely.Polygon, lines: Shapes, buildings: Shapes) -> tuple[Shapes, NDArray[np.bool_]]:
@@ -115,10 +115,10 @@ def _parted(polygon: shapely.Polygon, lines: Shapes, buildings: Shapes) -> tuple
     inner = shapely.get_parts(inner)
     inner = inner[(shapely.get_type_id(inner) == 1) & ~shapely.is_empty(inner)]
     struck = buildings[crossed(inner, buildings)] if len(inner) else buildings[:0]
-    noded = node(np.concatenate([[shapely.boundary(polygon)], inner, shapely.boundary(struck)]))
+    noded = node(np.concatenate([[shapely.boundary(polygon)], inner, shapely.boundary(struck)]), grid_m=FINE_M)
     shapes = polygons(noded)
     owner = owners(shapes, np.array([polygon], dtype=object))
-    shapes = snapped(shapes[owner >= 0], polygon)
+    shapes = shapes[owner >= 0]
     owner = np.zeros(len(shapes), dtype=np.int64)
     shapes, _, solid = whole(shapes, owner, struck)
     return shapes, solid
@@ -183,7 +183,10 @@ def _chords(polygon: shapely.Polygon, buildings: Shapes, target: float, low: flo
         )
         left = shapely.area(shapely.intersection(polygon, shapely.polygons(half)))
         chords = shapely.intersection(lines, polygon)
-        through = shapely.length(shapely.intersection(chords, solid))
+        parts_of, whose = shapely.get_parts(chords, return_index=True)
+        inner = shapely.get_type_id(parts_of) == 1
+        within = shapely.length(shapely.intersection(parts_of[inner], solid))
+        through = np.bincount(whose[inner], within, len(lines))
         share = np.minimum(left, total - left)
         near = np.clip(np.round(left / total * parts), 1, parts - 1)
         off = np.abs(left / total * parts - near) + 0.15 * np.abs(near - parts / 2)

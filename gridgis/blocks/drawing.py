@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from gridgis.blocks.classes import CLASSES, SizeClass, Sizes, sizes
 from gridgis.blocks.density import Density, density, masses
 from gridgis.blocks.dividing import Block, divide
-from gridgis.blocks.faces import borders, crossed, node, owners, polygons, whole, with_vertices
+from gridgis.blocks.faces import borders, components, crossed, whole
 from gridgis.blocks.joining import Patches, absorb, settle
 from gridgis.blocks.network import Lines, close_gaps, lines_of
 from gridgis.blocks.sheet import cut_buildings, sheet
 from gridgis.blocks.strips import share_out, thin
+from gridgis.blocks.weaving import fit_together, frame_of, node, owners, polygons, united
 from gridgis.codes import CellCode, cell_codes
 from gridgis.crs import require_metric
 from gridgis.fitting import called, checked_areas, fit
 from gridgis.measure import cell_area
-from gridgis.merging import union_groups
 from gridgis.progress import Progress, silent
 
 Shapes = NDArray[np.object_]
@@ -131,10 +131,13 @@ def block_grids(
     ordered = checked_areas(areas)
     progress("blocks.stage_fit", 0, 1)
     fitting, moved, overlap_m2 = fit(ordered)
-    grounds = np.asarray(fitting.geometry.array, dtype=object)
+    frame = frame_of(np.asarray(fitting.geometry.array, dtype=object))
+    grounds = frame.enter(np.asarray(fitting.geometry.array, dtype=object))
+    waters, houses = frame.entered(water), frame.entered(buildings)
     lines = lines_of(streets, water=water, compounds=compounds)
-    solid = masses(buildings, most_m2=float(table.high[0]))
-    about = density(grounds, buildings, water, first_only=buildings is None or len(buildings) == 0)
+    lines = Lines(frame.enter(lines.shapes), lines.klass)
+    solid = masses(houses, most_m2=float(table.high[0]))
+    about = density(grounds, houses, waters, first_only=houses is None or len(houses) == 0)
     shapes, owner = _blocks(grounds, lines, solid, table, about, progress)
     blocks = len(shapes)
     divided = 0
@@ -145,11 +148,12 @@ def block_grids(
         group = settle(_patches(shapes, owner, about), borders(shapes, lines), table)
         shapes, owner = _united(shapes, owner, group)
     progress("blocks.stage_code", 0, 1)
-    shapes, owner = _in_order(shapes, owner, float(np.sqrt(target_m2)))
+    klass = table.of(about.built(shapes), about.wet(shapes))
+    shapes, order = _in_order(frame.leave(shapes), owner, float(np.sqrt(target_m2)))
+    owner, klass = owner[order], klass[order]
     index = np.asarray(ordered.index, dtype=object)
     names = np.array([called(ordered, at) for at in range(len(ordered))], dtype=object)
     codes = cell_codes(index, owner, scheme=code, names=names)
-    klass = table.of(about.built(shapes), about.wet(shapes))
     cells = gpd.GeoDataFrame(
         {"area_code": index[owner], "planar_m2": shapely.area(shapes), "klass": np.array(table.names, dtype=object)[klass]},
         index=pd.Index(codes, name="code"),
@@ -158,6 +162,7 @@ def block_grids(
     )
     cells.insert(1, "area_m2", cell_area(cells))
     cut = cut_buildings(cells, buildings, fitting, large_m2=float(table.high[0]))
+    lines = Lines(frame.leave(lines.shapes), lines.klass)
     scores = sheet(cells, fitting, lines=lines, buildings=buildings, classes=classes, target_m2=target_m2)
     report = _report(cells, index, table, klass, blocks, divided, moved, overlap_m2)
     progress("blocks.stage_code", 1, 1)
@@ -202,7 +207,6 @@ def _divided(
     belongs = [np.delete(owner, large)]
     built, wet = about.built(shapes), about.wet(shapes)
     divided = 0
-    fresh: list[Floats] = []
     for done, at in enumerate(large.tolist()):
         progress("blocks.stage_divide", done, len(large))
         inner = np.zeros(len(guides.shapes), dtype=bool)
@@ -211,14 +215,20 @@ def _divided(
         pieces = divide(Block(shapes[at], houses, guides.only(inner), float(built[at]), float(wet[at])), table)
         kept.append(pieces if len(pieces) > 1 else shapes[at : at + 1])
         belongs.append(np.full(len(pieces), owner[at]))
-        if len(pieces) > 1:
-            divided += 1
-            # cutting may also lose a vertex that lies straight between two others
-            fresh += [shapely.get_coordinates(shapes[at]), shapely.get_coordinates(pieces)]
+        divided += len(pieces) > 1
     result, belonging = np.concatenate(kept), np.concatenate(belongs)
-    if fresh:
-        result = with_vertices(result, np.concatenate(fresh))
+    if divided:
+        result, belonging = _woven(result, belonging)
     return result, belonging, divided
+
+
+def _woven(shapes: Shapes, owner: Ints) -> tuple[Shapes, Ints]:
+    """The same polygons with all vertices of their neighbours; what a neck a hair wide held together becomes two."""
+    faces, of = fit_together(shapes)
+    found = borders(faces)
+    same = of[found.left] == of[found.right]
+    woven, first = united(faces, components(len(faces), found.left[same], found.right[same]))
+    return woven, owner[of[first]]
 
 
 def _patches(shapes: Shapes, owner: Ints, about: Density) -> Patches:
@@ -226,15 +236,17 @@ def _patches(shapes: Shapes, owner: Ints, about: Density) -> Patches:
 
 
 def _united(shapes: Shapes, owner: Ints, group: Ints) -> tuple[Shapes, Ints]:
-    stays = group == np.arange(len(group))
-    return union_groups(shapes, group)[stays], owner[stays]
+    joined, first = united(shapes, group)
+    return joined, owner[first]
 
 
 def _in_order(shapes: Shapes, owner: Ints, row_m: float) -> tuple[Shapes, Ints]:
-    """Area by area, rows of cells from north to south, inside a row from west to east."""
-    x, y = shapely.get_coordinates(shapely.centroid(shapes)).T
+    """Area by area, rows of cells from north to south, inside a row from west to east; and the order."""
+    shapes = np.asarray(shapely.orient_polygons(shapes), dtype=object)
+    # to a millimetre: middles on a row's edge stay on their side of it
+    x, y = shapely.get_coordinates(shapely.centroid(shapes)).round(3).T
     order = np.lexsort((-y, x, -np.floor(y / row_m), owner))
-    return shapely.orient_polygons(shapes[order]), owner[order]
+    return shapes[order], order
 
 
 def _report(

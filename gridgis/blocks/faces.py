@@ -1,4 +1,4 @@
-"""Faces between lines: noding, polygons, who they belong to, their common borders, and buildings kept whole."""
+"""Faces between lines: their common borders and what holds those, and buildings kept whole."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from gridgis.blocks.network import Lines
-from gridgis.merging import union_groups
+from gridgis.blocks.weaving import owners, united
 from gridgis.topology import segments
 
 Shapes = NDArray[np.object_]
@@ -25,8 +24,6 @@ Bools = NDArray[np.bool_]
 _ON_M: Final = 1e-3
 # lines that enter a building by less do not cross it
 _ENTERS_M: Final = 1e-3
-_SAME_M: Final = 1e-7
-_SNAP_M: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,41 +38,6 @@ class Borders:
     """Shape (n,): metres."""
     held: Floats
     """Shape (n,): metres, each times the hold of the firmest line it runs along."""
-
-
-def node(lines: Shapes) -> Shapes:
-    """Lines cut wherever they meet, each piece once.
-
-    >>> cross = shapely.linestrings([[(0, 0), (2, 2)], [(0, 2), (2, 0)]])
-    >>> len(node(cross))
-    4
-    """
-    merged = shapely.union_all(lines)
-    parts = shapely.get_parts(merged)
-    return np.asarray(parts[shapely.get_type_id(parts) == 1], dtype=object)
-
-
-def polygons(noded: Shapes) -> Shapes:
-    """The polygons between noded lines; loose ends and bridges bound nothing and drop out.
-
-    >>> ring = np.array([shapely.LineString([(0, 0), (1, 0), (1, 1), (0, 0)]), shapely.LineString([(1, 1), (2, 2)])])
-    >>> shapely.area(polygons(node(ring))).tolist()
-    [0.5]
-    """
-    return np.asarray(shapely.get_parts(shapely.polygonize(noded)), dtype=object)
-
-
-def owners(shapes: Shapes, grounds: Shapes) -> Ints:
-    """Position of the ground each polygon lies in, −1 for none; polygons do not cross borders of grounds.
-
-    >>> owners(shapely.box([0, 5], [0, 0], [1, 6], [1, 1]), np.array([shapely.box(0, 0, 2, 2)])).tolist()
-    [0, -1]
-    """
-    inner = shapely.point_on_surface(shapes)
-    which, ground = shapely.STRtree(grounds).query(inner, predicate="intersects")
-    found = np.full(len(shapes), -1, dtype=np.int64)
-    found[which[::-1]] = ground[::-1]
-    return found
 
 
 def borders(shapes: Shapes, lines: Lines | None = None) -> Borders:
@@ -138,8 +100,8 @@ def whole(shapes: Shapes, owner: Ints, buildings: Shapes) -> tuple[Shapes, Ints,
     found = borders(shapes)
     same = (number[found.left] == number[found.right]) & (owner[found.left] == owner[found.right])
     group = components(len(shapes), found.left[same], found.right[same])
-    stays = np.flatnonzero(group == np.arange(len(shapes)))
-    return union_groups(shapes, group)[stays], owner[stays], solid[stays]
+    shapes, first = united(shapes, group)
+    return shapes, owner[first], solid[first]
 
 
 def components(many: int, left: Ints, right: Ints) -> Ints:
@@ -152,62 +114,3 @@ def components(many: int, left: Ints, right: Ints) -> Ints:
     _, label = connected_components(graph, directed=False)
     _, first = np.unique(label, return_index=True)
     return np.asarray(first[label], dtype=np.int64)
-
-
-def snapped(pieces: Shapes, polygon: shapely.Polygon) -> Shapes:
-    """Pieces of a polygon, with vertices next to one of its own moved onto it: no border has two vertices a hair apart.
-
-    >>> piece = shapely.Polygon([(0, 0), (1, 0), (1, 1), (1e-6, 1)])
-    >>> snapped(np.array([piece]), shapely.box(0, 0, 1, 1))[0].area
-    1.0
-    """
-    corners, xy = shapely.get_coordinates(polygon), shapely.get_coordinates(pieces)
-    far, at = cKDTree(corners).query(xy)
-    if not ((far > 0) & (far < _SNAP_M)).any():
-        return pieces
-    moved = np.where((far < _SNAP_M)[:, None], corners[at], xy)
-    shapes = shapely.remove_repeated_points(shapely.set_coordinates(pieces.copy(), moved), 0.0)
-    return np.asarray(shapes[shapely.is_valid(shapes) & (shapely.area(shapes) > 0)], dtype=object)
-
-
-def with_vertices(shapes: Shapes, points: Floats) -> Shapes:
-    """Polygons with a vertex at every point that lies inside one of their edges, shapes else as they were.
-
-    >>> with_vertices(np.array([shapely.box(0, 0, 2, 2)]), np.array([[1.0, 0.0], [5.0, 5.0]]))[0].wkt
-    'POLYGON ((2 0, 2 2, 0 2, 0 0, 1 0, 2 0))'
-    """
-    result = shapes.copy()
-    points = np.unique(points, axis=0)
-    spots: Shapes = np.asarray(shapely.points(points), dtype=object)
-    at, spot = shapely.STRtree(spots).query(shapely.boundary(shapes), predicate="dwithin", distance=_SAME_M)
-    for polygon in np.unique(at).tolist():
-        near = points[spot[at == polygon]]
-        result[polygon] = _with(shapes[polygon], near)
-    return result
-
-
-def _with(polygon: shapely.Polygon, points: Floats) -> shapely.Polygon:
-    rings = [_ring(shapely.get_coordinates(ring), points) for ring in (polygon.exterior, *polygon.interiors)]
-    return shapely.Polygon(rings[0], rings[1:])
-
-
-def _ring(xy: Floats, points: Floats) -> Floats:
-    start, way = xy[:-1], xy[1:] - xy[:-1]
-    square = (way**2).sum(axis=1)
-    offset = points[:, None] - start
-    along = (offset * way).sum(axis=2) / np.where(square == 0, 1, square)
-    aside = np.abs(offset[..., 0] * way[:, 1] - offset[..., 1] * way[:, 0]) / np.sqrt(np.where(square == 0, 1, square))
-    fresh = ~(points[:, None] == xy[None]).all(axis=2).any(axis=1)
-    inside = (along > 0) & (along < 1) & (aside < _SAME_M) & fresh[:, None]
-    point, edge = np.nonzero(inside)
-    if not len(point):
-        return xy
-    # a point near a corner may lie within reach of two edges: the nearer takes it
-    best = np.full(len(points), np.inf)
-    np.minimum.at(best, point, aside[point, edge])
-    chosen = aside[point, edge] == best[point]
-    point, edge = point[chosen], edge[chosen]
-    _, once = np.unique(point, return_index=True)
-    point, edge = point[once], edge[once]
-    order = np.lexsort((along[point, edge], edge))
-    return np.insert(xy, edge[order] + 1, points[point[order]], axis=0)

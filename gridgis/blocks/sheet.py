@@ -28,7 +28,7 @@ _EVEN: Final = 2.0
 def cut_buildings(
     cells: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame | None, areas: gpd.GeoDataFrame, *, large_m2: float
 ) -> pd.DataFrame:
-    """Buildings that lie in more than one cell, and why.
+    """Buildings that lie in more than one cell, and why; of a building in several parts each part counts by itself.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def cut_buildings(
     -------
     DataFrame
         On the index of `buildings`, only those cut: `cells`, `largest_share` (of what lies in cells), and `reason`: `"area"` (a
-        border of communities runs through it, and in each community it is in one cell), `"large"`, or `"avoidable"`.
+        border of communities runs through it, and what lies in each community is not cut again), `"large"`, or `"avoidable"`.
 
     Examples
     --------
@@ -60,21 +60,35 @@ def cut_buildings(
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     shapes = shapely.force_2d(np.asarray(buildings.geometry.array, dtype=object))
     shapes = np.where(shapely.is_valid(shapes) | shapely.is_missing(shapes), shapes, shapely.make_valid(shapes))
+    parts, of = shapely.get_parts(shapes, return_index=True)
     places = np.asarray(cells.geometry.array, dtype=object)
-    house, cell = shapely.STRtree(places).query(shapes, predicate="intersects")
-    part = shapely.area(shapely.intersection(shapes[house], places[cell]))
-    real = part > CUT_M2
-    table = pd.DataFrame({"house": house[real], "area": cells["area_code"].to_numpy()[cell[real]], "m2": part[real]})
-    by_house = table.groupby("house")["m2"].agg(["size", "max", "sum"])
-    by_house = by_house[by_house["size"] > 1]
-    each = table.groupby(["house", "area"]).size().groupby("house").max()
-    size = shapely.area(shapes[by_house.index])
-    reason = np.where(each[by_house.index] == 1, "area", np.where(size > large_m2, "large", "avoidable"))
-    return pd.DataFrame(
-        {"cells": by_house["size"].to_numpy(), "largest_share": (by_house["max"] / by_house["sum"]).to_numpy(),
-         "reason": reason.astype(object)},
-        index=buildings.index[by_house.index],
-    )  # fmt: skip
+    at, cell = shapely.STRtree(places).query(parts, predicate="intersects")
+    held = shapely.area(shapely.intersection(parts[at], places[cell]))
+    real = held > CUT_M2
+    area = cells["area_code"].to_numpy()[cell[real]]
+    table = pd.DataFrame({"part": at[real], "area": area, "m2": held[real]})
+    by_part = table.groupby("part")["m2"].agg(["size", "max", "sum"])
+    by_part = by_part[by_part["size"] > 1]
+    each = table.groupby(["part", "area"]).size().groupby("part").max()
+    ground = np.asarray(areas.geometry.array, dtype=object)[areas.index.get_indexer(pd.Index(table["area"]))]
+    pieces = _pieces(parts[table["part"]], ground)
+    table["pieces"] = pieces
+    # a house that a community's border parts in two there may lie in two of its cells
+    fits = (table.groupby(["part", "area"])["m2"].size() <= table.groupby(["part", "area"])["pieces"].max()).groupby("part").all()
+    lined = (each[by_part.index] == 1) | fits[by_part.index]
+    reason = np.where(lined, "area", np.where(shapely.area(parts[by_part.index]) > large_m2, "large", "avoidable"))
+    share = (by_part["max"] / by_part["sum"]).to_numpy()
+    found = {"house": of[by_part.index], "cells": by_part["size"].to_numpy(), "largest_share": share, "reason": reason}
+    rows = pd.DataFrame(found).astype({"reason": object})
+    rows = rows.assign(worst=rows["reason"].map({"avoidable": 0, "large": 1, "area": 2})).sort_values(["house", "worst"])
+    rows = rows.drop_duplicates("house")
+    return rows[["cells", "largest_share", "reason"]].set_axis(buildings.index[rows["house"]])
+
+
+def _pieces(houses: Shapes, grounds: Shapes) -> NDArray[np.int64]:
+    """In how many pieces each house lies in a ground, those of a rounding's size left out."""
+    parts, at = shapely.get_parts(shapely.intersection(houses, grounds), return_index=True)
+    return np.bincount(at[shapely.area(parts) > CUT_M2], minlength=len(houses)).astype(np.int64)
 
 
 def sheet(

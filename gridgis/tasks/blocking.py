@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 LAYER: Final = "unit_cells"
 _QUANTILES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 # streets outside an area still say where its blocks end
+_MARGIN_M: Final = 100.0
 # kept and wanted figures of a hard rule differ by less than this share where rounding alone is left
 _ROUNDING: Final = 1e-9
-_MARGIN_M: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
