@@ -190,7 +190,7 @@ def _blocks(
     patches = _patches(faces, owner, about)
     faces, owner = _united(faces, owner, absorb(patches, borders(faces, lines), built))
     strip = thin(faces, solid, least_m2=0.03 * float(table.target.min()))
-    return share_out(faces, owner, strip, lines)
+    return share_out(faces, owner, strip, lines, solid)
 
 
 def _divided(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import shapely
@@ -25,7 +25,7 @@ _THIN_M: Final = 10.0
 _BUILT: Final = 0.05
 # strips under this area are given away in one piece
 _SHORT_M2: Final = 600.0
-_RAYS: Final = 48
+_RAYS: Final = 120
 # a strip goes to the block on this side where both sides share as much border: one side all along a street
 _SIDE: Final = np.array([-0.6, -0.8])
 _SIDE_WEIGHT: Final = 0.35
@@ -57,7 +57,7 @@ def thin(shapes: Shapes, buildings: Shapes, *, least_m2: float) -> Bools:
     return np.asarray((2 * area < limit * edge) | (area < least_m2), dtype=bool)
 
 
-def share_out(shapes: Shapes, owner: Ints, strip: Bools, lines: Lines) -> tuple[Shapes, Ints]:
+def share_out(shapes: Shapes, owner: Ints, strip: Bools, lines: Lines, buildings: Shapes) -> tuple[Shapes, Ints]:
     """Faces with strips given to their neighbours of the same owner, and the owners.
 
     1. A long strip is cut straight across wherever another border meets it, so that each piece lies beside one block.
@@ -74,20 +74,22 @@ def share_out(shapes: Shapes, owner: Ints, strip: Bools, lines: Lines) -> tuple[
         Shape (n,): which are strips.
     lines
         Streets and water, which hold borders.
+    buildings
+        Polygons no strip is cut through.
 
     Examples
     --------
     >>> faces = shapely.box([0, 0, 0], [0, 50, 70], [100, 100, 100], [50, 70, 120])
     >>> nothing = Lines(np.array([]), np.array([], dtype=np.int64))
-    >>> shapes, owner = share_out(faces, np.zeros(3, dtype=np.int64), np.array([False, True, False]), nothing)
+    >>> shapes, owner = share_out(faces, np.zeros(3, dtype=np.int64), np.array([False, True, False]), nothing, np.array([]))
     >>> shapely.area(shapes).round(1).tolist()
-    [6986.8, 5013.2]
+    [7000.0, 5000.0]
     """
     long = np.flatnonzero(strip & (shapely.area(shapes) > _SHORT_M2))
-    corners = _meetings(shapes)
+    corners, solid = _meetings(shapes), shapely.STRtree(buildings)
     kept, belongs, flags = [np.delete(shapes, long)], [np.delete(owner, long)], [np.delete(strip, long)]
     for at in long.tolist():
-        pieces = _cut(shapes[at], corners)
+        pieces = _cut(shapes[at], corners, solid)
         kept.append(pieces)
         belongs.append(np.full(len(pieces), owner[at]))
         flags.append(np.ones(len(pieces), dtype=bool))
@@ -119,17 +121,24 @@ def _meetings(shapes: Shapes) -> Floats:
     return np.asarray(corners[times > 2])
 
 
-def _cut(strip: shapely.Polygon, corners: Floats) -> Shapes:
+def _cut(strip: shapely.Polygon, corners: Floats, solid: shapely.STRtree) -> Shapes:
     """The strip cut across at the corners on its edge; as it is where that is not possible."""
     edge = shapely.boundary(strip)
     near = corners[shapely.dwithin(shapely.points(corners), edge, 1e-7)]
     width = 2 * strip.area / strip.length
     chords = [chord for corner in near if (chord := _chord(strip, corner, width)) is not None]
+    # a cut that only takes a corner off parts nothing
+    chords = [chord for chord in chords if _least_part(edge, chord) > width**2 and not len(solid.query(chord, "intersects"))]
     whole: Shapes = np.array([strip], dtype=object)
     if not chords:
         return whole
     shapes = polygons(node(np.array([edge, *chords], dtype=object), grid_m=FINE_M))
     return shapes[owners(shapes, whole) >= 0]
+
+
+def _least_part(edge: Any, chord: shapely.LineString) -> float:
+    parts = polygons(node(np.array([edge, chord], dtype=object), grid_m=FINE_M))
+    return float(shapely.area(parts).min()) if len(parts) > 1 else 0.0
 
 
 def _chord(strip: shapely.Polygon, corner: Floats, width: float) -> shapely.LineString | None:

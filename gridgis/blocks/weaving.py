@@ -16,6 +16,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.errors import GEOSException
 
+from gridgis.topology import segments
+
 Shapes = NDArray[np.object_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -132,7 +134,7 @@ def fit_together(shapes: Shapes) -> tuple[Shapes, Ints]:
     >>> [len(shape.exterior.coords) for shape in shapes[np.argsort(of)]]
     [6, 5, 5]
     """
-    lines = node(shapely.boundary(shapes))
+    lines = node(_through_vertices(shapes))
     for _ in range(_MOST_PASSES):
         # a border bent by one vertex may pass by the next by a grid step: weave until nothing new is met
         again = node(lines)
@@ -148,6 +150,22 @@ def fit_together(shapes: Shapes) -> tuple[Shapes, Ints]:
         at, near = shapely.STRtree(shapes).query_nearest(inner, max_distance=_HAIR_M, all_matches=False)
         of[lost[at]] = near
     return faces[of >= 0], of[of >= 0]
+
+
+def _through_vertices(shapes: Shapes) -> Shapes:
+    """Every edge of polygons as a line, led through the vertices that lie on it but for the rounding of the finer grid."""
+    edges = np.unique(segments(shapes).ends, axis=0).reshape(-1, 2, 2)
+    lines: Shapes = np.asarray(shapely.linestrings(edges), dtype=object)
+    corners = np.unique(edges.reshape(-1, 2), axis=0)
+    corner, line = shapely.STRtree(lines).query(shapely.points(corners), predicate="dwithin", distance=4 * FINE_M)
+    between = (corners[corner][:, None] != edges[line]).any(axis=2).all(axis=1)
+    corner, line = corner[between], line[between]
+    along = np.linalg.norm(corners[corner] - edges[line, 0], axis=1)
+    order = np.lexsort((along, line))
+    corner, line = corner[order], line[order]
+    for at in np.unique(line).tolist():
+        lines[at] = shapely.LineString([edges[at, 0], *corners[corner[line == at]], edges[at, 1]])
+    return lines
 
 
 def united(shapes: Shapes, group: Ints) -> tuple[Shapes, Ints]:

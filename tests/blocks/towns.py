@@ -36,7 +36,9 @@ def towns(draw: st.DrawFn) -> Town:
         ways = [shapely.set_precision(way, step) for way in ways]
         ways = [way for way in ways if not way.is_empty]
     houses = [_house(rng) for _ in range(draw(st.integers(0, 60)))]
-    ponds = [shapely.Point(*(rng.random(2) * SIDE)).buffer(rng.uniform(5, 90), quad_segs=3) for _ in range(draw(st.integers(0, 3)))]
+    ponds = [
+        shapely.Point(*(rng.random(2) * SIDE)).buffer(rng.uniform(5, 90), quad_segs=3) for _ in range(draw(st.integers(0, 3)))
+    ]
     kinds = ["residential", "primary", "service", "footway", None, "steps", "platform"]
 
     def frame(geometry: list[shapely.Geometry], **columns: object) -> gpd.GeoDataFrame:
