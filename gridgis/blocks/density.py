@@ -15,6 +15,7 @@ from gridgis.blocks.faces import components
 
 Shapes = NDArray[np.object_]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 # side of the squares built ground is summed on, and squares across the window density is taken over
 _SQUARE_M: Final = 50.0
@@ -131,7 +132,20 @@ def _polygons(frame: gpd.GeoDataFrame | None) -> Shapes:
     if frame is None:
         return np.array([], dtype=object)
     shapes = shapely.force_2d(np.asarray(frame.geometry.array, dtype=object))
-    shapes = shapes[~shapely.is_missing(shapes)]
-    shapes = np.where(shapely.is_valid(shapes), shapes, shapely.make_valid(shapes))
-    parts = shapely.get_parts(shapely.get_parts(shapes))
-    return np.asarray(parts[shapely.get_type_id(parts) == 3], dtype=object)
+    return solid_parts(shapes[~shapely.is_missing(shapes)])[0]
+
+
+def solid_parts(shapes: Shapes) -> tuple[Shapes, Ints]:
+    """The polygons in shapes, broken ones mended, and the position of the shape each is of.
+
+    Parts of one shape that lie on each other are parts each, as somebody meant them to be.
+
+    >>> twice = shapely.MultiPolygon([shapely.box(0, 0, 2, 1), shapely.box(1, 0, 3, 1)])
+    >>> [shape.area for shape in solid_parts(np.array([twice]))[0]]
+    [2.0, 2.0]
+    """
+    parts, of = shapely.get_parts(shapes, return_index=True)
+    mended, at = shapely.get_parts(np.where(shapely.is_valid(parts), parts, shapely.make_valid(parts)), return_index=True)
+    pieces, whose = shapely.get_parts(mended, return_index=True)
+    real = (shapely.get_type_id(pieces) == 3) & ~shapely.is_empty(pieces)
+    return np.asarray(pieces[real], dtype=object), np.asarray(of[at[whose[real]]], dtype=np.int64)

@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gridgis.blocks.classes import CLASSES, SizeClass, sizes
+from gridgis.blocks.density import solid_parts
 from gridgis.blocks.faces import holds
 from gridgis.blocks.network import Lines
 from gridgis.topology import gaps, misfits, overlaps, segments
@@ -59,8 +60,7 @@ def cut_buildings(
     if buildings is None or not len(buildings):
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     shapes = shapely.force_2d(np.asarray(buildings.geometry.array, dtype=object))
-    shapes = np.where(shapely.is_valid(shapes) | shapely.is_missing(shapes), shapes, shapely.make_valid(shapes))
-    parts, of = shapely.get_parts(shapes, return_index=True)
+    parts, of = solid_parts(shapes)
     places = np.asarray(cells.geometry.array, dtype=object)
     at, cell = shapely.STRtree(places).query(parts, predicate="intersects")
     held = shapely.area(shapely.intersection(parts[at], places[cell]))

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,6 @@ def fetch(
     retries: int = 3,
     cache: Path | None = None,
     refresh: bool = False,
-    sleep: Callable[[float], None] = time.sleep,
     progress: Progress = silent,
 ) -> Fetched:
     """The streets, water and buildings that touch a polygon.
@@ -98,8 +97,6 @@ def fetch(
         Folder of answers kept; None: `cache_folder()`.
     refresh
         Whether to ask even if there is an answer.
-    sleep
-        How to pause.
     progress
         Told before every try and every second of a pause, and can stop the work.
 
@@ -121,7 +118,7 @@ def fetch(
             wait = error.wait_s if error.wait_s is not None else _PAUSES_S[min(attempt, len(_PAUSES_S) - 1)]
             for second in range(int(np.ceil(wait))):
                 progress("overpass.stage_wait", second, int(np.ceil(wait)))
-                sleep(1.0)
+                time.sleep(1.0)
         else:
             progress("overpass.stage_ask", retries + 1, retries + 1)
             return Fetched(_layers(frame), asked)
