@@ -169,6 +169,31 @@ def block_grids(
     return BlockGrids(cells, scores, cut, report)
 
 
+def as_grids(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Cells as a proposal of management grids: rows of the grids layer, drafts, named by their number in the area.
+
+    Parameters
+    ----------
+    cells
+        Index code; `area_code`.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index `code`; `name`, `area_code`, `state` (draft), `geometry`.
+
+    Examples
+    --------
+    >>> from gridgis import toy
+    >>> as_grids(toy.grids())["name"].tolist()
+    ['1', '2', '1']
+    """
+    number = cells.groupby("area_code", sort=False).cumcount() + 1
+    columns = {"name": number.astype(str), "area_code": cells["area_code"], "state": "draft"}
+    index = pd.Index(cells.index, name="code")
+    return gpd.GeoDataFrame(columns, index=index, geometry=cells.geometry, crs=cells.crs)
+
+
 def _blocks(
     grounds: Shapes, lines: Lines, solid: Shapes, table: Sizes, about: Density, progress: Progress
 ) -> tuple[Shapes, Ints]:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import geopandas as gpd
 import pandas as pd
 
-from gridgis.blocks import BlockGrids, block_grids
+from gridgis.blocks import BlockGrids, as_grids, block_grids
 from gridgis.codes import CellCode
 from gridgis.crs import crs_name
 from gridgis.errors import DataError
 from gridgis.layers import LEVELS
 from gridgis.progress import Progress, silent
+from gridgis.tasks import proposing
+from gridgis.tasks.plan_state import PlanState
 
 if TYPE_CHECKING:
     from gridgis.store import Workspace
@@ -166,6 +168,51 @@ def build_block_grids(
     with ws.write(who=who, why=why, at=moment) as write:
         write.replace(LAYER, rows, progress=progress)
     return BlockResult(grid, names_of(areas), code, target_m2, round(time.perf_counter() - began, 3))
+
+
+def propose(
+    ws: Workspace,
+    area: str,
+    *,
+    plan: str = "default",
+    target_m2: float = 10_000.0,
+    who: str,
+    why: str = "",
+    at: dt.datetime | None = None,
+    progress: Progress = silent,
+) -> tuple[PlanState, BlockGrids]:
+    """Draw an area's blocks and put them into a draft plan in place of its grids; nothing is live until it is published.
+
+    Parameters
+    ----------
+    ws
+        An open workspace.
+    area
+        Code of the area.
+    plan
+        Name of the draft.
+    target_m2
+        As for `blocks.block_grids`.
+    who, why, at
+        For the plan's log.
+    progress
+        Told at every stage and can stop the work; then nothing is changed.
+
+    Returns
+    -------
+    tuple
+        The plan with the proposal in it, as one step that can be undone; and what was drawn, with its sheet.
+
+    Raises
+    ------
+    DataError
+        If the area is unknown, there are no roads, a grid of the area is locked, or the area cannot be filled.
+    """
+    home = ws.read("areas", where={"code": area})
+    if home.empty:
+        raise DataError("redrawing.unknown_area", area=area)
+    drawn = draw(ws, areas=home, target_m2=target_m2, code="plain", progress=progress)
+    return proposing.put(ws, as_grids(drawn.cells), area=area, method="block", plan=plan, who=who, why=why, at=at), drawn
 
 
 def lowest_areas(ws: Workspace, *, on: dt.date) -> gpd.GeoDataFrame:

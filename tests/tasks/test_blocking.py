@@ -11,8 +11,10 @@ import shapely
 
 from gridgis import toy
 from gridgis.errors import Cancelled, DataError
+from gridgis.redraw.operations import Merge
 from gridgis.store import Workspace
-from gridgis.tasks.blocking import build_block_grids
+from gridgis.tasks import plans, redrawing
+from gridgis.tasks.blocking import build_block_grids, propose
 from gridgis.tasks.checking import check
 
 AT = dt.datetime(2012, 12, 31, 8, 30, tzinfo=dt.UTC)
@@ -84,3 +86,43 @@ def test_stopped_work_leaves_the_cells_there_were(ws: Workspace) -> None:
     with pytest.raises(Cancelled):
         build_block_grids(ws, at=AT, target_m2=40_000, progress=stop)
     assert ws.revision == revision
+
+
+def with_grids(ws: Workspace) -> Workspace:
+    filled(ws)
+    with ws.write(who="Li", why="grids") as change:
+        change.upsert("stations", toy.stations())
+        change.upsert("grids", toy.grids())
+    return ws
+
+
+def test_blocks_are_proposed_in_a_draft_and_become_live_when_it_is_published(each_ws: Workspace) -> None:
+    ws = with_grids(each_ws)
+    state, drawn = propose(ws, toy.WEST, plan="default", who="Wang", why="a proposal")
+    draft = state.areas[toy.WEST]
+    assert not {"G1", "G2"} & set(draft.rows)
+    assert len(draft.rows) == len(drawn.cells)
+    assert draft.now.codes == tuple(f"G{number}" for number in range(4, 4 + len(drawn.cells)))
+    assert sum(shape.area for shape in draft.now.shapes) == pytest.approx(250 * 300)
+    assert ws.read("grids").index.tolist() == ["G1", "G2", "G3"]  # nothing is live
+    plans.publish(ws, "default", on=dt.date(2013, 1, 1), who="Wang")
+    live = ws.read("grids")
+    assert set(live[live["state"] == "valid"].index) == {"G3", *draft.now.codes}
+    assert [finding for finding in check(ws).findings if finding.layer == "grids"] == []
+    assert set(ws.lineage()["parent"]) == {"G1", "G2"}
+
+
+def test_a_proposal_is_one_step_that_can_be_undone(ws: Workspace) -> None:
+    propose(with_grids(ws), toy.WEST, who="Wang")
+    back = redrawing.undo(ws, plan="default", who="Wang")
+    assert set(back.areas[toy.WEST].rows) == {"G1", "G2"}
+
+
+def test_locked_grids_are_not_taken_from_a_planner(ws: Workspace) -> None:
+    with_grids(ws)
+    redrawing.edit(ws, Merge(("G2", "G1")), who="Li", why="one")
+    redrawing.lock(ws, ["G2"], who="Li")
+    with pytest.raises(DataError, match="G2 is locked"):
+        propose(ws, toy.WEST, who="Wang")
+    with pytest.raises(DataError, match="no area 999"):
+        propose(ws, "999", who="Wang")
