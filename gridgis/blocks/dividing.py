@@ -13,6 +13,7 @@ from gridgis.blocks.classes import Sizes
 from gridgis.blocks.faces import borders, components, crossed, whole
 from gridgis.blocks.joining import Patches, absorb, settle
 from gridgis.blocks.network import REACH_M, Lines
+from gridgis.blocks.strips import share_out, thin
 from gridgis.blocks.weaving import FINE_M, node, owners, polygons, united
 
 Shapes = NDArray[np.object_]
@@ -22,11 +23,15 @@ Floats = NDArray[np.float64]
 # straight cuts tried: directions from the short axis, degrees; steps along the long axis
 _TURNS: Final = (0.0, -8.0, 8.0, -16.0, 16.0)
 _STEPS: Final = 48
+# the best so many are tried until one parts the polygon
+_TRIED: Final = 12
 # what a metre of a cut through buildings costs in metres of a free one
 _THROUGH: Final = 12.0
 # a piece below this share of the least size is no piece
 _PIECE: Final = 0.6
 _MOST_ROUNDS: Final = 12
+# a face between guides below this share of the target is no face
+_TINY: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,10 @@ def _guided(block: Block, table: Sizes) -> Shapes:
         return shapes
     number = np.zeros(len(shapes), dtype=np.int64)
     patches = _patches(shapes, number, block)
-    tiny = solid | (2 * patches.area < 6.0 * patches.perimeter) | (patches.area < 0.02 * table.target.min())
-    shapes = _joined(shapes, absorb(patches, borders(shapes, block.guides), tiny))
+    shapes = _joined(shapes, absorb(patches, borders(shapes, block.guides), solid))
+    strip = thin(shapes, block.buildings, least_m2=_TINY * float(table.target.min()))
+    number = np.zeros(len(shapes), dtype=np.int64)
+    shapes, _ = share_out(shapes, number, strip, block.guides, block.buildings, grid_m=FINE_M)
     number = np.zeros(len(shapes), dtype=np.int64)
     return _joined(shapes, settle(_patches(shapes, number, block), borders(shapes, block.guides), table))
 
@@ -127,7 +134,7 @@ def _parted(polygon: shapely.Polygon, lines: Shapes, buildings: Shapes) -> tuple
 def _across(polygon: shapely.Polygon, buildings: Shapes, target: float, low: float) -> list[shapely.Polygon]:
     """Two or more pieces of a polygon cut once, straight but for buildings it goes around; the polygon where no cut does."""
     near = buildings[shapely.intersects(buildings, polygon)] if len(buildings) else buildings
-    for chord in _chords(polygon, near, target, low)[:3]:
+    for chord in _chords(polygon, near, target, low)[:_TRIED]:
         shapes, solid = _parted(polygon, np.array([chord], dtype=object), near)
         if len(shapes) < 2:
             continue

@@ -31,7 +31,7 @@ Shapes = NDArray[np.object_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_ROUNDS: Final = 2
+_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,12 @@ def block_grids(
     shapes, owner = _blocks(grounds, lines, solid, table, about, progress)
     blocks = len(shapes)
     divided = 0
-    for _ in range(_ROUNDS):
+    for turn in range(_ROUNDS):
         shapes, owner, more = _divided(shapes, owner, lines, solid, table, about, progress)
         divided += more
         progress("blocks.stage_join", 0, 1)
-        group = settle(_patches(shapes, owner, about), borders(shapes, lines), table)
+        # at first a small cell may make its neighbour too large, which is then divided anew
+        group = settle(_patches(shapes, owner, about), borders(shapes, lines), table, strict=turn > 0)
         shapes, owner = _united(shapes, owner, group)
     progress("blocks.stage_code", 0, 1)
     klass = table.of(about.built(shapes), about.wet(shapes))

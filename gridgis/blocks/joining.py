@@ -81,7 +81,7 @@ def absorb(patches: Patches, found: Borders, gone: Bools) -> Ints:
     return _roots(root)
 
 
-def settle(patches: Patches, found: Borders, table: Sizes) -> Ints:
+def settle(patches: Patches, found: Borders, table: Sizes, *, strict: bool = False) -> Ints:
     """Join neighbours of one owner while that brings cells nearer to their class's size at a fair price.
 
     Each pair of neighbours is weighed: how far both are from the size their class wishes for (squared logarithm of the ratio,
@@ -94,6 +94,8 @@ def settle(patches: Patches, found: Borders, table: Sizes) -> Ints:
         Polygons and their borders.
     table
         Sizes by class.
+    strict
+        Whether a pair that would be too large is never joined.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def settle(patches: Patches, found: Borders, table: Sizes) -> Ints:
     >>> settle(patches, found, sizes(CLASSES, 10_000)).tolist()
     [0, 0, 2]
     """
-    state = _State(patches, _neighbours(patches, found), table)
+    state = _State(patches, _neighbours(patches, found), table, strict=strict)
     queue: list[tuple[float, int, int, int, int]] = []
     for a, b in zip(found.left.tolist(), found.right.tolist(), strict=True):
         if b in state.near[a]:
@@ -128,8 +130,8 @@ def settle(patches: Patches, found: Borders, table: Sizes) -> Ints:
 class _State:
     """The cells while they are joined."""
 
-    def __init__(self, patches: Patches, near: list[dict[int, tuple[float, float]]], table: Sizes) -> None:
-        self.near, self.table = near, table
+    def __init__(self, patches: Patches, near: list[dict[int, tuple[float, float]]], table: Sizes, *, strict: bool) -> None:
+        self.near, self.table, self.strict = near, table, strict
         self.size, self.edge = patches.area.copy(), patches.perimeter.copy()
         self.built, self.wet = patches.built * patches.area, patches.wet * patches.area
         self.root = np.arange(len(self.size))
@@ -147,6 +149,8 @@ class _State:
         cost = _HOLD * held / length + _SHAPE * lost
         if length < _NECK_SHARE * min(self.edge[a], self.edge[b]):
             cost += _NECK
+        if self.strict and size > self._sizes(size, self.built[a] + self.built[b], self.wet[a] + self.wet[b])[2]:
+            return
         cost += self._far(size, self.built[a] + self.built[b], self.wet[a] + self.wet[b])
         cost -= self._far(self.size[a], self.built[a], self.wet[a]) + self._far(self.size[b], self.built[b], self.wet[b])
         if cost < 0:
@@ -161,10 +165,14 @@ class _State:
         self.age[a] += 1
         self.age[b] += 1
 
+    def _sizes(self, size: float, built: float, wet: float) -> tuple[float, float, float]:
+        """Target, least and largest size of a cell's class."""
+        at = int(self.table.of(np.array([built / size]), np.array([wet / size]))[0])
+        return float(self.table.target[at]), float(self.table.low[at]), float(self.table.high[at])
+
     def _far(self, size: float, built: float, wet: float) -> float:
         """How far a cell is from the size wished for; more outside the range."""
-        at = int(self.table.of(np.array([built / size]), np.array([wet / size]))[0])
-        target, low, high = self.table.target[at], self.table.low[at], self.table.high[at]
+        target, low, high = self._sizes(size, built, wet)
         if not np.isfinite(high):
             return 0.0 if size >= low else _OUT * (3 - 2 * size / low)
         far = float(np.log(max(size, 1e-9) / target)) ** 2 if size > low / 10 else float(np.log(low / 10 / target)) ** 2

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gridgis.blocks.faces import Borders, borders
 from gridgis.blocks.joining import Patches, absorb
 from gridgis.blocks.network import REACH_M, Lines
-from gridgis.blocks.weaving import FINE_M, fit_together, node, owners, polygons, united
+from gridgis.blocks.weaving import FINE_M, GRID_M, fit_together, node, owners, polygons, united
 from gridgis.topology import segments
 
 Shapes = NDArray[np.object_]
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 # a face of a mean width (2 · area / perimeter) under the first is a strip; with buildings in it, under the second
-STRIP_M: Final = 24.0
+STRIP_M: Final = 32.0
 _THIN_M: Final = 10.0
 _BUILT: Final = 0.05
 # strips under this area are given away in one piece
@@ -28,7 +28,7 @@ _SHORT_M2: Final = 600.0
 _RAYS: Final = 120
 # a strip goes to the block on this side where both sides share as much border: one side all along a street
 _SIDE: Final = np.array([-0.6, -0.8])
-_SIDE_WEIGHT: Final = 0.35
+_SIDE_WEIGHT: Final = 0.6
 
 
 def thin(shapes: Shapes, buildings: Shapes, *, least_m2: float) -> Bools:
@@ -57,7 +57,9 @@ def thin(shapes: Shapes, buildings: Shapes, *, least_m2: float) -> Bools:
     return np.asarray((2 * area < limit * edge) | (area < least_m2), dtype=bool)
 
 
-def share_out(shapes: Shapes, owner: Ints, strip: Bools, lines: Lines, buildings: Shapes) -> tuple[Shapes, Ints]:
+def share_out(
+    shapes: Shapes, owner: Ints, strip: Bools, lines: Lines, buildings: Shapes, *, grid_m: float = GRID_M
+) -> tuple[Shapes, Ints]:
     """Faces with strips given to their neighbours of the same owner, and the owners.
 
     1. A long strip is cut straight across wherever another border meets it, so that each piece lies beside one block.
@@ -76,6 +78,8 @@ def share_out(shapes: Shapes, owner: Ints, strip: Bools, lines: Lines, buildings
         Streets and water, which hold borders.
     buildings
         Polygons no strip is cut through.
+    grid_m
+        As for `weaving.node`.
 
     Examples
     --------
@@ -95,7 +99,7 @@ def share_out(shapes: Shapes, owner: Ints, strip: Bools, lines: Lines, buildings
         flags.append(np.ones(len(pieces), dtype=bool))
     shapes, owner, strip = np.concatenate(kept), np.concatenate(belongs), np.concatenate(flags)
     if len(long):
-        shapes, of = fit_together(shapes)
+        shapes, of = fit_together(shapes, grid_m=grid_m)
         owner, strip = owner[of], strip[of]
     found = _sided(shapes, strip, borders(shapes, lines))
     nothing = np.zeros(len(shapes))
@@ -110,7 +114,7 @@ def _sided(shapes: Shapes, strip: Bools, found: Borders) -> Borders:
     way = middle[found.right] - middle[found.left]
     way /= np.maximum(np.hypot(*way.T), 1e-9)[:, None]
     side = np.where(strip[found.left] & ~strip[found.right], 1.0, np.where(strip[found.right] & ~strip[found.left], -1.0, 0.0))
-    factor = 1 + _SIDE_WEIGHT * side * (way @ _SIDE)
+    factor = 1 + _SIDE_WEIGHT * side * np.sign((way @ _SIDE).round(9))
     return Borders(found.left, found.right, found.length * factor, found.held * factor)
 
 

@@ -127,17 +127,26 @@ def owners(shapes: Shapes, grounds: Shapes) -> Ints:
     return found
 
 
-def fit_together(shapes: Shapes) -> tuple[Shapes, Ints]:
+def fit_together(shapes: Shapes, *, grid_m: float = GRID_M) -> tuple[Shapes, Ints]:
     """Polygons that fill the same ground but lack vertices of their neighbours, woven anew: faces, and the polygon each is of.
 
+    Parameters
+    ----------
+    shapes
+        Polygons, shape (n,).
+    grid_m
+        As for `node`.
+
+    Examples
+    --------
     >>> shapes, of = fit_together(shapely.box([0, 0, 1], [0, 1, 1], [2, 1, 2], [1, 2, 2]))
     >>> [len(shape.exterior.coords) for shape in shapes[np.argsort(of)]]
     [6, 5, 5]
     """
-    lines = node(_through_vertices(shapes))
+    lines = node(_through_vertices(shapes), grid_m=grid_m)
     for _ in range(_MOST_PASSES):
         # a border bent by one vertex may pass by the next by a grid step: weave until nothing new is met
-        again = node(lines)
+        again = node(lines, grid_m=grid_m)
         settled = shapely.get_num_coordinates(again).sum() == shapely.get_num_coordinates(lines).sum()
         lines = again
         if settled:
