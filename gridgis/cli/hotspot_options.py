@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gridgis.cli.base import Front, lang_of
-from gridgis.cli.options import DEFAULT_WORKSPACE, Crs, Day, Number, OneOf, Whole, option
+from gridgis.cli.options import DEFAULT_WORKSPACE, Crs, Day, Number, OneOf, Place, Whole, option
 from gridgis.progress import Progress
 from gridgis.text import t
 
@@ -23,21 +23,6 @@ Function = Callable[..., None]
 
 # options of files only, and of neither
 _FILE_ONLY: Final = ("within", "layer", "x", "y", "time", "time_end", "category_column", "weight", "crs", "work_crs")
-
-
-class Place(click.ParamType[tuple[float, float]]):
-    """Two numbers of metres, `X,Y`."""
-
-    name = "X,Y"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            x, y = (float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(t("cli.value_place", lang_of(ctx) if ctx else "en", value=value), param, ctx)
-        return x, y
 
 
 class Numbers(click.ParamType[tuple[int, ...]]):

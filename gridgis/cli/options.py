@@ -99,6 +99,21 @@ class Pair(click.ParamType[tuple[str, str]]):
         return left, right
 
 
+class Place(click.ParamType[tuple[float, float]]):
+    """Two numbers of metres, `X,Y`."""
+
+    name = "X,Y"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            x, y = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(_say(ctx, "cli.value_place", value=value), param, ctx)
+        return x, y
+
+
 class Crs(click.ParamType[str]):
     """A coordinate reference system PROJ knows; `auto` where that is offered."""
 

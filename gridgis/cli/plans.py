@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +14,10 @@ from gridgis.cli.options import OneOf, command, option, workspace_option
 from gridgis.cli.output import answer, table
 from gridgis.cli.redraw import day_option, named, plan_option, reason_options, width_option
 from gridgis.text import number, t
+
+if TYPE_CHECKING:
+    from gridgis.store import PlanRow
+    from gridgis.tasks.plan_state import PlanState
 
 
 @command("history", key="help_redraw_history")
@@ -83,56 +89,44 @@ def publish(front: Front, *, workspace: str, on: dt.date, plan: str | None, who:
 @command("rebase", key="help_redraw_rebase")
 @workspace_option
 @reason_options
-def rebase(front: Front, *, workspace: str, plan: str | None, who: str, why: str) -> None:
+def rebase(front: Front, *, workspace: str, **options: Any) -> None:
     """Put a plan on the grids as they are now."""
-    import gridgis
     from gridgis.tasks import plans as life
 
-    with gridgis.open_workspace(workspace) as ws:
-        state = life.rebase(ws, named(ws, plan), who=who, why=why)
-    _said(front, state.name, state.rev)
+    _step(front, workspace, life.rebase, **options)
 
 
 @command("approve", key="help_redraw_approve")
 @workspace_option
 @reason_options
-def approve(front: Front, *, workspace: str, plan: str | None, who: str, why: str) -> None:
+def approve(front: Front, *, workspace: str, **options: Any) -> None:
     """Agree to a plan as it is."""
-    import gridgis
     from gridgis.tasks import plans as life
 
-    with gridgis.open_workspace(workspace) as ws:
-        state = life.approve(ws, named(ws, plan), who=who, why=why)
-    _said(front, state.name, state.rev)
+    _step(front, workspace, life.approve, **options)
 
 
 @command("revert", key="help_redraw_revert")
 @workspace_option
 @option("--into", metavar="NAME", required=True)
 @reason_options
-def revert(front: Front, *, workspace: str, into: str, plan: str | None, who: str, why: str) -> None:
+def revert(front: Front, *, workspace: str, into: str, plan: str | None, **options: Any) -> None:
     """A new plan that takes a published one back."""
-    import gridgis
     from gridgis.tasks import plans as life
 
     if plan is None:
         raise click.UsageError(t("cli.usage_plan", front.lang), click.get_current_context())
-    with gridgis.open_workspace(workspace) as ws:
-        state = life.revert(ws, plan, into=into, who=who, why=why)
-    _said(front, state.name, state.rev)
+    _step(front, workspace, functools.partial(life.revert, into=into), plan=plan, **options)
 
 
 @command("discard", key="help_redraw_discard")
 @workspace_option
 @reason_options
-def discard(front: Front, *, workspace: str, plan: str | None, who: str, why: str) -> None:
+def discard(front: Front, *, workspace: str, **options: Any) -> None:
     """Give a plan up."""
-    import gridgis
     from gridgis.tasks import plans as life
 
-    with gridgis.open_workspace(workspace) as ws:
-        row = life.discard(ws, named(ws, plan), who=who, why=why)
-    _said(front, row.name, row.rev)
+    _step(front, workspace, life.discard, **options)
 
 
 @command("defects", key="help_redraw_defects")
@@ -209,5 +203,11 @@ def diff(front: Front, *, workspace: str, from_: str, to: str, output: str | Non
     answer(front, document, lambda: [table(title, headings, cells, numbers=(2, 3, 4))])
 
 
-def _said(front: Front, plan: str, rev: int) -> None:
-    answer(front, {"plan": plan, "rev": rev}, lambda: [t("cli.redraw_rev", front.lang, plan=plan, rev=number(rev))])
+def _step(front: Front, workspace: str, do: Callable[..., PlanState | PlanRow], *, plan: str | None, who: str, why: str) -> None:
+    """A step in the life of a plan, and the number its log then has."""
+    import gridgis
+
+    with gridgis.open_workspace(workspace) as ws:
+        done = do(ws, named(ws, plan), who=who, why=why)
+    said = t("cli.redraw_rev", front.lang, plan=done.name, rev=number(done.rev))
+    answer(front, {"plan": done.name, "rev": done.rev}, lambda: [said])

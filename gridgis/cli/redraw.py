@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridgis.cli.base import Front, Group, Option
-from gridgis.cli.options import Crs, Day, Number, OneOf, command, operating_system_user, option, workspace_option
+from gridgis.cli.options import Crs, Day, Number, OneOf, Place, command, operating_system_user, option, workspace_option
 from gridgis.cli.output import answer, table
 from gridgis.text import number, t
 
@@ -47,21 +47,6 @@ class Codes(click.ParamType[tuple[str, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         return value if isinstance(value, tuple) else tuple(code.strip() for code in str(value).split(",") if code.strip())
-
-
-class Spot(click.ParamType[tuple[float, float]]):
-    """A place as X,Y in the workspace's system."""
-
-    name = "X,Y"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            x, y = (float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(t("cli.value_number", "en" if ctx is None else ctx.find_root().obj.lang, value=value), param, ctx)
-        return x, y
 
 
 def reason_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -173,8 +158,8 @@ def retire(front: Front, *, workspace: str, grid: str, target: Any, exclaves: bo
 @command("move", key="help_redraw_move")
 @workspace_option
 @option("--area", metavar="CODE", required=True, help="cli.opt_redraw_area")
-@option("--at", type=Spot(), required=True, help="cli.opt_vertex_at")
-@option("--to", "target", type=Spot(), required=True, help="cli.opt_vertex_to")
+@option("--at", type=Place(), required=True, help="cli.opt_vertex_at")
+@option("--to", "target", type=Place(), required=True, help="cli.opt_vertex_to")
 @reason_options
 def move(front: Front, *, workspace: str, at: tuple[float, float], target: tuple[float, float], **options: Any) -> None:
     """Move a vertex in every grid that shares it."""
