@@ -15,7 +15,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gridgis.errors import DataError
-from gridgis.redraw.facts import Facts
+from gridgis.redraw.facts import RESIDENTS, Facts
 from gridgis.redraw.invariants import broken
 from gridgis.redraw.opening import open_partition
 from gridgis.redraw.partition import Partition
@@ -24,8 +24,11 @@ from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of, rows
 DEFAULT_PLAN: Final = "default"
 """The draft worked on where none is named; once it is closed, the next one is `default-2`, and so on."""
 _OUTLINE: Final = "outline"
-# entries that can be taken back
-_EDITS: Final = ("edit", "revert")
+# how a figure came about that rests on a register (`redraw.figures`)
+_REGISTERS: Final = ("registered", "shared_by_buildings", "shared_by_area")
+
+STORED: Final = ("version", "valid_from", "valid_to")
+"""Columns the store keeps itself: a row that is new does not have them."""
 
 Rows = Mapping[str, Image]
 
@@ -169,6 +172,30 @@ def fold(
         areas[area] = AreaDraft(area, rows, now, base, base if now == mended else _partition(now, area, outlines[area], crs))
     rev = entries[-1].seq if entries else 0
     return PlanState(plan, rev, MappingProxyType(areas), tuple(done), tuple(undone), frozenset(locked), tuple(entries))
+
+
+def current(ws: Workspace, plan: str, *, state: PlanState | None = None) -> PlanState:
+    """A plan as it is now: empty for a default plan nobody used yet; a state loaded before is only brought up to date."""
+    if is_default(plan) and plan not in {row.name for row in ws.plans()}:
+        return PlanState(plan, 0, MappingProxyType({}), (), (), frozenset(), ())
+    if state is not None and state.name == plan:
+        later = ws.plan_entries(plan, since=state.rev)
+        return state if not later else fold(plan, [*state.entries, *later], crs=ws.info.crs, known=state.areas)
+    return load(ws, plan)
+
+
+def with_registers(images: Mapping[str, Image | None], counted: pd.DataFrame) -> dict[str, Image | None]:
+    """Row images with the registered people and households that `redraw.figures` carried to them, in whole persons.
+
+    Figures counted from buildings alone are no register and are not written.
+    """
+    figures = counted.to_dict("index")
+
+    def filled(code: str, image: Image) -> Image:
+        row = figures[code]
+        return {**image, **{name: float(row[name]) for name in RESIDENTS if row[f"{name}_from"] in _REGISTERS}}
+
+    return {code: None if image is None else filled(code, image) for code, image in images.items()}
 
 
 def take_up(ws: Workspace, area: str, *, kind: str = "base") -> tuple[NewEntry, gpd.GeoDataFrame, gpd.GeoDataFrame]:

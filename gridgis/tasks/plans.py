@@ -14,12 +14,11 @@ import shapely
 from gridgis.errors import ConflictError, DataError
 from gridgis.redraw.numbering import next_code
 from gridgis.store import Image, NewEntry, PlanRow, Workspace, Write, images_of, rows_of
-from gridgis.tasks.plan_state import AreaDraft, PlanState, fold, load, problems, take_up
+from gridgis.tasks.plan_state import STORED, AreaDraft, PlanState, fold, load, problems, take_up
 from gridgis.tasks.redrawing import WAIT_S, append
 
 APPROVAL: Final = "redraw_approval"
 """The workspace's setting: `required` asks for a second person."""
-_STORED: Final = ("version", "valid_from", "valid_to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +178,10 @@ def revert(ws: Workspace, plan: str, *, into: str, who: str, why: str = "") -> P
             if code not in draft.taken:
                 images[code] = None
             elif code in draft.rows:
-                images[code] = {**now[code], **{k: v for k, v in draft.taken[code].items() if k not in _STORED}}
+                images[code] = {**now[code], **{k: v for k, v in draft.taken[code].items() if k not in STORED}}
             else:
                 new = next_code([*now, *images], taken=taken, area=draft.area)
-                images[new] = {k: v for k, v in draft.taken[code].items() if k not in _STORED} | {"code": new}
+                images[new] = {k: v for k, v in draft.taken[code].items() if k not in STORED} | {"code": new}
                 lineage.append([new, "restored from", code])
         op = {"do": "revert", "plan": plan, "lineage": lineage}
         entries += [entry, NewEntry("revert", area=draft.area, op=op, images=images)]
@@ -224,7 +223,7 @@ def _frame(ws: Workspace, draft: AreaDraft, codes: Iterable[str], *, keep: Itera
     frame = rows_of({code: draft.rows[code] for code in codes}, crs=ws.info.crs)
     if "version" in keep:  # of the row the plan took up: an edited image carries the same one
         frame["version"] = [int(draft.taken[code]["version"]) for code in codes]
-    gone = [name for name in _STORED if name not in keep and name in frame.columns]
+    gone = [name for name in STORED if name not in keep and name in frame.columns]
     return frame.drop(columns=gone)
 
 

@@ -14,13 +14,11 @@ from gridgis.redraw.invariants import broken
 from gridgis.redraw.numbering import next_code, next_name
 from gridgis.redraw.opening import open_partition
 from gridgis.store import NewEntry, Workspace, images_of
-from gridgis.tasks.plan_state import DEFAULT_PLAN, PlanState, drafted, fold, gather, is_default, load, take_up
+from gridgis.tasks.plan_state import DEFAULT_PLAN, PlanState, current, drafted, gather, load, take_up, with_registers
 from gridgis.tasks.redrawing import append
 
-_PEOPLE = ("population", "households")
 # a grid comes from another if so much of its ground was the other's
 _MUCH = 0.05
-_SHARED = ("registered", "shared_by_buildings", "shared_by_area")
 
 
 def put(
@@ -62,8 +60,7 @@ def put(
     ConflictError
         If somebody else wrote to the plan meanwhile.
     """
-    fresh = is_default(plan) and plan not in {row.name for row in ws.plans()}
-    state = fold(plan, [], crs=ws.info.crs) if fresh else load(ws, plan)
+    state = current(ws, plan)
     opening: list[NewEntry] = []
     draft = state.areas.get(area)
     entry, live_grids, home = take_up(ws, area)
@@ -79,11 +76,7 @@ def put(
         raise DataError("redrawing.proposal_broken", area=area, problem=problems[0].message("en"))
     counted = figures(partition, gather(ws, area), base=draft.base)
     lineage = _parents(rows, draft.now.frame())
-    images: dict[str, Any] = {**dict.fromkeys(draft.rows), **images_of(partition.frame())}
-    for code in rows.index:
-        for name in _PEOPLE:
-            if counted.loc[code, f"{name}_from"] in _SHARED:
-                images[code][name] = float(counted[name].to_numpy()[counted.index.get_loc(code)])
+    images = {**dict.fromkeys(draft.rows), **with_registers(images_of(partition.frame()), counted)}
     told = {"do": "propose", "method": method, "lineage": lineage}
     append(ws, plan, [*opening, NewEntry("edit", area=area, op=told, images=images)], rev=state.rev, who=who, why=why, at=at)
     return load(ws, plan)

@@ -19,16 +19,18 @@ from gridgis.redraw.repairing import repair
 from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of
 from gridgis.tasks.plan_state import (
     DEFAULT_PLAN,
+    STORED,
     AreaDraft,
     Counted,
     PlanState,
     anchors,
+    current,
     drafted,
-    fold,
     gather,
     is_default,
     load,
     take_up,
+    with_registers,
 )
 from gridgis.text import Lang, t
 
@@ -130,7 +132,7 @@ def edit(
     known = facts or gather(ws, area)
     taken = ws.used_codes("grids") | ws.drafted_codes()
     for _ in range(_TRIES):
-        now = _current(ws, plan, state)
+        now = current(ws, plan, state=state)
         opening, draft = _taken_up(ws, now, area)
         locked = _named(op) & now.locked
         if locked:
@@ -179,7 +181,7 @@ def step_report(before: PlanState, after: PlanState, facts: Facts) -> EditReport
 
 def lock(ws: Workspace, grids: Sequence[str], *, plan: str = DEFAULT_PLAN, on: bool = True, who: str, why: str = "") -> PlanState:
     """Declare grids finished: no operation of the plan may touch them, until they are unlocked (`on=False`)."""
-    now = _current(ws, plan, None)
+    now = current(ws, plan)
     entry = NewEntry("lock" if on else "unlock", op={"grids": list(grids)})
     append(ws, plan, [entry], rev=now.rev, who=who, why=why)
     return load(ws, plan)
@@ -189,7 +191,7 @@ def mend(
     ws: Workspace, area: str, *, plan: str = DEFAULT_PLAN, gap_width_m: float, keep: Any, who: str, why: str
 ) -> tuple[PlanState, pd.DataFrame]:
     """Make an area's dirty boundaries a coverage, in a plan: the state afterwards, and the m² every grid won and lost."""
-    now = _current(ws, plan, None)
+    now = current(ws, plan)
     if area in now.areas:
         raise DataError("redrawing.taken_up", area=area, plan=plan)
     opening, grids, home = take_up(ws, area)
@@ -224,16 +226,6 @@ def append(
 # parts
 
 
-def _current(ws: Workspace, plan: str, state: PlanState | None) -> PlanState:
-    """The plan as it is; a state loaded before is brought up to date."""
-    if is_default(plan) and plan not in {row.name for row in ws.plans()}:
-        return PlanState(plan, 0, MappingProxyType({}), (), (), frozenset(), ())
-    if state is not None and state.name == plan:
-        later = ws.plan_entries(plan, since=state.rev)
-        return state if not later else fold(plan, [*state.entries, *later], crs=ws.info.crs, known=state.areas)
-    return load(ws, plan)
-
-
 def _taken_up(ws: Workspace, state: PlanState, area: str) -> tuple[list[NewEntry], AreaDraft]:
     if area in state.areas:
         return [], state.areas[area]
@@ -243,7 +235,7 @@ def _taken_up(ws: Workspace, state: PlanState, area: str) -> tuple[list[NewEntry
 
 def _area_of(ws: Workspace, op: Operation, state: PlanState | None, plan: str) -> str:
     names = sorted(_named(op))
-    known = state or _current(ws, plan, None)
+    known = state or current(ws, plan)
     for code in names:
         if (area := known.area_of(code)) is not None:
             return area
@@ -315,20 +307,12 @@ def _told(op: Operation, done: Edit) -> dict[str, Any]:
 def _images(report: EditReport, draft: AreaDraft, done: Edit) -> dict[str, Any]:
     """Rows of the grids that changed: registers follow the ground, whole persons, where the base had any."""
     frame = done.partition.frame()
-    images = images_of(frame.loc[[code for code in done.changes if code in frame.index]])
+    there = [code for code in done.changes if code in frame.index]
+    images = with_registers(images_of(frame.loc[there]), report.after)
     for code, image in images.items():
-        for name in RESIDENTS:
-            if image is not None and report.after.loc[code, f"{name}_from"] in (
-                "registered",
-                "shared_by_buildings",
-                "shared_by_area",
-            ):
-                image[name] = float(report.after[name].to_numpy()[report.after.index.get_loc(code)])
         if image is not None and code not in draft.taken:
-            for name in ("version", "valid_from", "valid_to"):
-                image.pop(name, None)
-            image.setdefault("area_code", draft.area)
-            image.setdefault("state", "valid")
+            kept = {name: value for name, value in image.items() if name not in STORED}
+            images[code] = {"area_code": draft.area, "state": "valid", **kept}
     return {code: images.get(code) for code in done.changes}
 
 
