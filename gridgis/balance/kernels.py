@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gridgis.hotspots.kernels import compiled
+from gridgis.compiling import compiled
 
 Array = np.ndarray[Any, Any]
 

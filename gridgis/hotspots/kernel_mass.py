@@ -19,9 +19,9 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from gridgis.compiling import compiled
 from gridgis.crs import crs_name
 from gridgis.errors import CrsError, DataError
-from gridgis.hotspots.kernels import compiled
 from gridgis.hotspots.kernels_density import Floats, Ints
 from gridgis.hotspots.stripes import centres, in_stripes
 from gridgis.lattice import Lattice

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gridgis.hotspots.kernels import compiled
+from gridgis.compiling import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
