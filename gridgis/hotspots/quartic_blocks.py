@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from gridgis.hotspots.kernels import compiled
+from gridgis.compiling import compiled
 from gridgis.hotspots.kernels_density import Floats, Ints, sort_into_bins
 from gridgis.hotspots.stripes import centres, in_stripes
 from gridgis.lattice import Lattice
