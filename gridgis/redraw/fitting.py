@@ -18,12 +18,16 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 from shapely.geometry.base import BaseGeometry
 
-from gridgis.redraw.partition import Outline
+from gridgis.redraw.partition import OUTLINE_SNAP_M, Outline
 from gridgis.topology import Floats, Ints, Segments, Shapes, segments
+
+Point = tuple[float, ...]
 
 WEAVE_M: Final = 1e-6
 """Vertices nearer than this are one, and a vertex nearer than this to an edge lies on it, metres: what rounding can do."""
 
+# a vertex this near to the outline lies on it, as `invariants` judges
+_OUTLINE_M: Final = 1e-8
 # a vertex put into an edge bends it by rounding, so that another one may come to lie beside it
 _ROUNDS: Final = 5
 
@@ -160,6 +164,7 @@ def _weave(shapes: Shapes, left: Left) -> tuple[Shapes, bool]:
     moved = _merged(corners, shapes[-1])
     kept = np.unique(np.array([moved.get(tuple(xy), tuple(xy)) for xy in corners.tolist()]).reshape(-1, 2), axis=0)
     extra = _put_in(left.ends, kept, moved)
+    moved, extra = _onto_outline(moved, extra, shapes[-1])
     if not moved and not extra:
         return shapes, False
     touched = {end for ends in extra for end in (ends[:2], ends[2:])} | moved.keys()
@@ -173,7 +178,7 @@ def _weave(shapes: Shapes, left: Left) -> tuple[Shapes, bool]:
     return result, changed
 
 
-def _merged(corners: Floats, outline: Outline) -> dict[tuple[float, ...], tuple[float, ...]]:
+def _merged(corners: Floats, outline: Outline) -> dict[Point, Point]:
     """Where each corner goes that is not the one of its kind, by the place it had."""
     pairs = KDTree(corners).query_pairs(WEAVE_M, output_type="ndarray")
     if len(pairs) == 0:
@@ -182,7 +187,7 @@ def _merged(corners: Floats, outline: Outline) -> dict[tuple[float, ...], tuple[
     _, group = connected_components(links, directed=False)
     own = set(map(tuple, shapely.get_coordinates(outline).tolist()))
     points = [tuple(xy) for xy in corners.tolist()]
-    moved: dict[tuple[float, ...], tuple[float, ...]] = {}
+    moved: dict[Point, Point] = {}
     for some in np.unique(group[pairs]).tolist():
         members = [points[at] for at in np.flatnonzero(group == some).tolist()]
         one = min(members, key=lambda point: (point not in own, point))
@@ -190,9 +195,27 @@ def _merged(corners: Floats, outline: Outline) -> dict[tuple[float, ...], tuple[
     return moved
 
 
-def _put_in(
-    ends: Floats, corners: Floats, moved: dict[tuple[float, ...], tuple[float, ...]]
-) -> dict[tuple[float, ...], list[tuple[float, ...]]]:
+def _onto_outline(
+    moved: dict[Point, Point], extra: dict[tuple[float, ...], list[Point]], outline: Outline
+) -> tuple[dict[Point, Point], dict[tuple[float, ...], list[Point]]]:
+    """The outline is not bent: corners put into its edges go onto them instead, by a micrometre at most."""
+    own = set(map(tuple, segments(np.array([outline], dtype=object)).ends.tolist()))
+    onto: dict[Point, Point] = {}
+    for edge in extra.keys() & own:
+        a, b = np.array(edge[:2]), np.array(edge[2:])
+        for point in extra[edge]:
+            foot = a + (b - a) * (np.dot(point - a, b - a) / np.dot(b - a, b - a))
+            if np.hypot(*(point - foot)) > _OUTLINE_M:
+                onto[point] = tuple((np.round(foot / OUTLINE_SNAP_M) * OUTLINE_SNAP_M).tolist())
+    if not onto:
+        return moved, extra
+    return (
+        {point: onto.get(to, to) for point, to in moved.items()} | onto,
+        {edge: [onto.get(point, point) for point in points] for edge, points in extra.items()},
+    )
+
+
+def _put_in(ends: Floats, corners: Floats, moved: dict[Point, Point]) -> dict[tuple[float, ...], list[tuple[float, ...]]]:
     """Corners that lie inside left-over edges, by the edge, from its lesser end on."""
     lines = np.asarray(shapely.linestrings(ends.reshape(-1, 2, 2)), dtype=object)
     corner, line = shapely.STRtree(lines).query(shapely.points(corners), predicate="dwithin", distance=WEAVE_M)
@@ -209,7 +232,7 @@ def _put_in(
 
 def _rewritten(
     shape: BaseGeometry,
-    moved: dict[tuple[float, ...], tuple[float, ...]],
+    moved: dict[Point, Point],
     extra: dict[tuple[float, ...], list[tuple[float, ...]]],
 ) -> tuple[BaseGeometry, bool]:
     """A polygon or multipolygon with corners moved and put in, and whether that changed it."""
