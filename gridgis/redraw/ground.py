@@ -9,11 +9,12 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gridgis.redraw.edits import FREE, Edit, Lineage, Note, Sheet, open_sheet
-from gridgis.redraw.faces import border_lengths, dissolve
+from gridgis.redraw.faces import border_lengths
 from gridgis.redraw.noding import Floats
 from gridgis.redraw.partition import SNAP_M, Partition
 from gridgis.redraw.refusal import Refused
 from gridgis.redraw.verbs import Assign, Create, Merge, Retire, Rings
+from gridgis.topology import segments
 
 _NOTHING_M2 = 1e-4
 
@@ -156,7 +157,10 @@ def _within(partition: Partition, polygons: Iterable[Rings]) -> tuple[BaseGeomet
 
 
 def _boundary(partition: Partition, wanted: BaseGeometry, sources: Collection[str]) -> list[Floats]:
-    """The pieces of the wanted ground's boundary that run inside the sources."""
+    """The runs of the wanted ground's boundary that may run inside the sources.
+
+    Segments that are borders already are left out: nothing has to be woven there, and an overlay would only add rounding.
+    """
     box = shapely.bounds(wanted)
     losing = set(sources)
     held = [s for c, s in zip(partition.codes, partition.shapes, strict=True) if c in losing]
@@ -165,8 +169,13 @@ def _boundary(partition: Partition, wanted: BaseGeometry, sources: Collection[st
     near = (bounds[:, 0] <= box[2]) & (bounds[:, 2] >= box[0]) & (bounds[:, 1] <= box[3]) & (bounds[:, 3] >= box[1])
     if not near.any():
         return []
-    region = dissolve(grounds[near]) if near.sum() > 1 else grounds[near][0]
-    return pieces_of(shapely.intersection(shapely.boundary(wanted), region))
+    members = grounds[near]
+    borders = set(map(tuple, segments(members).ends.tolist()))
+    own = segments(np.array([wanted], dtype=object))
+    drawn = own.ends[[tuple(ends) not in borders for ends in own.ends.tolist()]].reshape(-1, 2, 2)
+    lines = np.asarray(shapely.linestrings(drawn), dtype=object)
+    _, at = shapely.STRtree(lines).query(members, predicate="intersects")
+    return pieces_of(shapely.multilinestrings(lines[np.unique(at)])) if len(at) else []
 
 
 def pieces_of(lines: BaseGeometry) -> list[Floats]:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -301,21 +302,31 @@ class _Loom:
                 at = _pair(point[i] + origin)
                 if host is other and self._on_outline(root[other[i]]) and at not in self.fixed:
                     if at not in self.existing:
-                        moved[at] = rounded(*_pair(foot[i] + origin), step=OUTLINE_SNAP_M)
+                        foot_xy = rounded(*_pair(foot[i] + origin), step=OUTLINE_SNAP_M)
+                        moved[at] = self._end_near(foot_xy, ends[other[i]]) or foot_xy
                 elif host is line or root[other[i]] >= self.first_line or at not in self.existing:
                     cuts.setdefault(int(host[i]), []).append(at)
                     near_any[i] = True
         self.fixed.update(moved.values())
         cross, at_xy = _crossings(p, q, a, b)
-        for i in np.flatnonzero(cross & ~near_any):
+        # segments that share an end meet there and nowhere else, whatever the rounding of a crossing says
+        apart = np.logical_and.reduce([(u != w).any(axis=1) for u in (p, q) for w in (a, b)])
+        for i in np.flatnonzero(cross & apart & ~near_any):
             step = OUTLINE_SNAP_M if self._on_outline(root[other[i]]) else SNAP_M
             c = rounded(*_pair(at_xy[i] + origin), step=step)
+            if root[other[i]] < self.first_line:
+                c = self._end_near(c, ends[other[i]]) or c
             for host in (line[i], other[i]):
                 if c not in (_pair(ends[host, 0]), _pair(ends[host, 1])):
                     if step == OUTLINE_SNAP_M:
                         self.fixed.add(c)
                     cuts.setdefault(int(host), []).append(c)
         return moved, cuts
+
+    def _end_near(self, c: XY, ends: Floats) -> XY | None:
+        """The end of a border's segment that a point on it is as good as: beside it, both its segments would get the point."""
+        near = [end for end in map(_pair, ends) if math.hypot(c[0] - end[0], c[1] - end[1]) <= SNAP_M]
+        return near[0] if near else None
 
     def _on_outline(self, root: int) -> bool:
         return root < self.first_line and bool(self.borders.outline[root])
