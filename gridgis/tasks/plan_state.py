@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -206,12 +207,12 @@ def take_up(ws: Workspace, area: str, *, kind: str = "base") -> tuple[NewEntry, 
     return entry, grids, home
 
 
-def live(ws: Workspace, area: str) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """An area's own row and its live grids that are not void."""
-    home = ws.read("areas", where={"code": area})
+def live(ws: Workspace, area: str, *, as_of: dt.date | None = None) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """An area's own row and its grids that are not void: the latest ones, or those of a day."""
+    home = ws.read("areas", as_of=as_of, where={"code": area})
     if home.empty:
         raise DataError("redrawing.unknown_area", area=area)
-    grids = ws.read("grids", where={"area_code": area})
+    grids = ws.read("grids", as_of=as_of, where={"area_code": area})
     return home, grids[~grids["state"].eq("void").fillna(False)]
 
 

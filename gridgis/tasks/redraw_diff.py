@@ -15,7 +15,7 @@ from gridgis.files.writing import in_place_of
 from gridgis.redraw.difference import FIGURES, Difference, difference, together
 from gridgis.redraw.opening import open_partition
 from gridgis.redraw.partition import Partition
-from gridgis.tasks.plan_state import PlanState, gather, load
+from gridgis.tasks.plan_state import PlanState, gather, live, load
 from gridgis.text import Lang, t
 
 if TYPE_CHECKING:
@@ -135,8 +135,9 @@ def diff(ws: Workspace, from_: str, to: str) -> DiffReport:
     found = []
     for area in areas:
         before, after = (_partition(ws, side, area) for side in sides)
-        base = next((side.areas[area].base for side in sides if isinstance(side, PlanState) and area in side.areas), None)
-        found.append(difference(before, after, gather(ws, area), base=base if isinstance(sides[0], PlanState) else None))
+        # registers speak of what the plan compared from took up; of live grids and of days they are the rows' own
+        draft = sides[0].areas.get(area) if isinstance(sides[0], PlanState) else None
+        found.append(difference(before, after, gather(ws, area), base=None if draft is None else draft.base))
     if not found:
         raise DataError("redraw_diff.same", first=from_, second=to)
     return DiffReport(from_, to, together(found))
@@ -157,27 +158,28 @@ def _side(ws: Workspace, name: str) -> Side:
         raise DataError("redrawing.unknown_side", side=name, plans=", ".join(plans) or "–") from None
 
 
-def _rows(ws: Workspace, day: dt.date | None) -> gpd.GeoDataFrame:
-    grids = ws.read("grids", as_of=day) if day else ws.read("grids")
-    return grids[~grids["state"].eq("void").fillna(False)]
-
-
 def _differing(ws: Workspace, sides: list[Side]) -> list[str]:
-    """Areas of which a grid is not the same row on both days."""
-    before, after = (_rows(ws, side if isinstance(side, dt.date) else None) for side in sides)
+    """Areas of which the outline, or a grid that is or was theirs, is not the same row on both sides."""
+    days = [side if isinstance(side, dt.date) else None for side in sides]
+    areas = [ws.table("areas", as_of=day, columns=["version"]) for day in days]
+    grids = [ws.table("grids", as_of=day, columns=["area_code", "version"]) for day in days]
+    moved = _not_the_same(*grids)
+    homes = [table["area_code"].reindex(moved).dropna() for table in grids]
+    held = set().union(*(table["area_code"].dropna() for table in grids))
+    redrawn = [code for code in _not_the_same(*areas) if code in held and all(code in table.index for table in areas)]
+    return list(dict.fromkeys([*map(str, homes[0]), *map(str, homes[1]), *map(str, redrawn)]))
+
+
+def _not_the_same(before: pd.DataFrame, after: pd.DataFrame) -> pd.Index[str]:
     versions = pd.concat([before["version"], after["version"]], axis=1, keys=["before", "after"])
-    codes = versions.index[versions["before"].ne(versions["after"])]
-    homes = pd.concat([before["area_code"], after["area_code"]])
-    return list(dict.fromkeys(str(homes[homes.index == code].iloc[0]) for code in codes))
+    return versions.index[versions["before"].ne(versions["after"])]
 
 
 def _partition(ws: Workspace, side: Side, area: str) -> Partition:
     if isinstance(side, PlanState) and area in side.areas:
         return side.areas[area].now
-    day = side if isinstance(side, dt.date) else None
-    home = ws.read("areas", as_of=day, where={"code": area}) if day else ws.read("areas", where={"code": area})
-    grids = _rows(ws, day)
-    return open_partition(grids[grids["area_code"] == area], home)
+    home, grids = live(ws, area, as_of=side if isinstance(side, dt.date) else None)
+    return open_partition(grids, home)
 
 
 def _heading(column: str, lang: Lang) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import openpyxl
 import pytest
+import shapely
 
 from gridgis import toy
 from gridgis.errors import DataError
@@ -65,3 +66,37 @@ def test_the_workbook_and_the_map_hold_the_same_figures(town: Workspace, tmp_pat
     layer = gpd.read_file(report.write_map(tmp_path / "moved.geojson"))
     assert layer.crs == 4326
     assert layer.to_crs(toy.CRS).area.tolist() == pytest.approx([15_000], rel=1e-6)
+
+
+def test_a_grid_that_went_to_another_area_shows_in_both(town: Workspace) -> None:
+    whole = town.read("grids")
+    east = whole.loc[["G2"]].assign(area_code=toy.EAST)
+    areas = town.read("areas").loc[[toy.WEST, toy.EAST]]
+    first, second = whole.geometry["G1"], shapely.union_all([whole.geometry["G2"], whole.geometry["G3"]])
+    with town.write(who="test", why="new line between the villages") as write:
+        write.change("areas", areas.set_geometry([first, second]), valid_from=ON)
+        write.change("grids", east, valid_from=ON)
+    report = redraw_diff.diff(town, "2012-12-31", "live")
+    assert set(report.found.areas) == {toy.WEST, toy.EAST}
+
+
+def test_registers_of_live_grids_are_read_against_the_live_grids(town: Workspace) -> None:
+    with town.write(who="test", why="a census") as write:
+        write.correct("grids", town.read("grids").loc[["G3"]].assign(population=40.0))
+    edit = Split("G3", ((X + 325, Y - 1), (X + 325, Y + 301)))
+    plans.create(town, "east", who="Li")
+    redrawing.edit(town, edit, plan="east", who="Li", why="two officers")
+    with town.write(who="test", why="a later census") as write:
+        write.correct("grids", town.read("grids").loc[["G3"]].assign(population=50.0))
+    # the other plan has not taken up the east village: its side is the live grids with their register of now
+    told = redraw_diff.diff(town, "default", "east").to_json()
+    east = {row["code"]: row["population"] for row in told["grids"] if row["code"] in ("G3", "G5")}
+    assert east["G3"]["before"] == 50.0
+    assert east["G3"]["after"] + east["G5"]["after"] == 50.0
+
+
+def test_a_change_of_name_is_told_as_one_of_details(town: Workspace) -> None:
+    with town.write(who="test", why="from a day on") as write:
+        write.change("areas", town.read("areas").loc[[toy.WEST]].assign(name="West side"), valid_from=ON)
+        write.change("grids", town.read("grids").loc[["G1"]].assign(name="one"), valid_from=ON)
+    assert redraw_diff.diff(town, "2012-12-31", "live").to_json()["grids"][0]["happened"] == "attributes"
