@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from gridgis.redraw.fitting import left_over
 from gridgis.redraw.partition import SNAP_M, Partition, Shapes
 from gridgis.text import Lang, t
 
@@ -137,7 +138,7 @@ def _connected(case: _Case) -> list[Broken]:
 def _cover(case: _Case) -> list[Broken]:
     """Overlap, gap, outside, unmatched: why the segments do not cancel, looked for only when they do not."""
     members = case.members()
-    left = _uncancelled(members, case.now.outline)
+    left = left_over(members, case.now.outline).ends.reshape(-1, 2, 2)
     if not len(left):
         return []
     if not shapely.is_valid(members).all():
@@ -206,26 +207,3 @@ RULES: Final[Mapping[str, Callable[[_Case], list[Broken]]]] = MappingProxyType(
     }
 )
 """The rules in the order they are judged; `cover` finds overlap, gap, outside and unmatched."""
-
-
-def _uncancelled(members: Shapes, outline: BaseGeometry) -> Floats:
-    """The segments whose directions do not cancel, shape (k, 2, 2)."""
-    every = np.empty(len(members) + 1, dtype=object)
-    every[:-1], every[-1] = members, outline
-    parts, part_owner = shapely.get_parts(every, return_index=True)
-    rings, ring_part = shapely.get_rings(parts, return_index=True)
-    shell = np.r_[True, ring_part[1:] != ring_part[:-1]]
-    turn = np.where(shapely.is_ccw(rings) == shell, 1, -1)
-    turn = np.where(part_owner[ring_part] == len(members), -turn, turn)
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    same = ring[1:] == ring[:-1]
-    start, end, sign = xy[:-1][same], xy[1:][same], turn[ring[:-1][same]]
-    swap = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))
-    ends = np.where(swap[:, None], np.hstack([end, start]), np.hstack([start, end]))
-    sign = np.where(swap, -sign, sign)
-    order = np.lexsort(ends.T)
-    ends, sign = ends[order], sign[order]
-    first = np.flatnonzero(np.r_[True, (ends[1:] != ends[:-1]).any(axis=1)]) if len(ends) else np.zeros(0, dtype=np.int64)
-    total = np.add.reduceat(sign, first) if len(first) else first
-    left: Floats = ends[first[total != 0]].reshape(-1, 2, 2)
-    return left
