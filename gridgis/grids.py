@@ -11,11 +11,11 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from gridgis.areas import called, checked_areas, fit
 from gridgis.codes import CellCode, cell_codes
 from gridgis.crs import require_metric
 from gridgis.cutting import Pieces, cut
 from gridgis.errors import DataError
-from gridgis.fitting import called, checked_areas, fit
 from gridgis.lattice import Lattice
 from gridgis.measure import area_factor
 from gridgis.merging import LARGE, SMALL, join_small, shapes_of, union_groups

@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from gridgis.areas import called, checked_areas, fit
 from gridgis.blocks.classes import CLASSES, SizeClass, Sizes, sizes
 from gridgis.blocks.density import Density, density, masses
 from gridgis.blocks.dividing import Block, divide
@@ -23,7 +24,6 @@ from gridgis.blocks.strips import share_out, thin
 from gridgis.blocks.weaving import fit_together, frame_of, node, owners, polygons, united
 from gridgis.codes import CellCode, cell_codes
 from gridgis.crs import require_metric
-from gridgis.fitting import called, checked_areas, fit
 from gridgis.measure import cell_area
 from gridgis.progress import Progress, silent
 
