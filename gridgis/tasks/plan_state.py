@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -15,7 +15,7 @@ import pyproj
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from gridgis.errors import DataError
+from gridgis.errors import ConflictError, DataError
 from gridgis.redraw.facts import RESIDENTS, Facts
 from gridgis.redraw.invariants import broken
 from gridgis.redraw.opening import open_partition
@@ -183,6 +183,28 @@ def current(ws: Workspace, plan: str, *, state: PlanState | None = None) -> Plan
         later = ws.plan_entries(plan, since=state.rev)
         return state if not later else fold(plan, [*state.entries, *later], crs=ws.info.crs, known=state.areas)
     return load(ws, plan)
+
+
+def moves_since(state: PlanState, rev: int) -> Iterator[tuple[PlanEntry, frozenset[str] | None]]:
+    """Entries after a number that changed a plan's grids, the latest first, and the codes they changed; None: maybe all."""
+    images = {entry.seq: entry.images or {} for entry in state.entries}
+    for entry in reversed(state.entries):
+        if entry.seq <= rev:
+            return
+        if entry.kind in ("edit", "revert", "repair"):
+            yield entry, frozenset(entry.images or ())
+        elif entry.kind in ("undo", "redo"):
+            yield entry, frozenset(images.get(entry.target or 0, ()))
+        elif entry.kind == "rebase":
+            yield entry, None
+
+
+def refuse_moved(state: PlanState, rev: int, *, grids: Collection[str] | None = None) -> None:
+    """Raise `ConflictError` if a plan moved on since a number of its log; with `grids`, if one of those did."""
+    for entry, codes in moves_since(state, rev):
+        if grids is None or codes is None or codes & set(grids):
+            at = f"{entry.at:%Y-%m-%d %H:%M}"
+            raise ConflictError("plans.moved", plan=state.name, expected=rev, found=state.rev, who=entry.who, at=at)
 
 
 def with_registers(images: Mapping[str, Image | None], counted: pd.DataFrame) -> dict[str, Image | None]:

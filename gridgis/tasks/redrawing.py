@@ -29,6 +29,8 @@ from gridgis.tasks.plan_state import (
     gather,
     is_default,
     load,
+    moves_since,
+    refuse_moved,
     take_up,
     with_registers,
 )
@@ -156,14 +158,18 @@ def edit(
     raise ConflictError("redrawing.too_busy", plan=plan, tries=_TRIES)
 
 
-def undo(ws: Workspace, *, plan: str = DEFAULT_PLAN, who: str, why: str = "", at: dt.datetime | None = None) -> PlanState:
-    """Take back the last edit that holds; the log keeps it."""
-    return _step(ws, plan, "undo", who=who, why=why, at=at)
+def undo(
+    ws: Workspace, *, plan: str = DEFAULT_PLAN, who: str, why: str = "", rev: int | None = None, at: dt.datetime | None = None
+) -> PlanState:
+    """Take back the last edit that holds; the log keeps it. Refused with `ConflictError` if the plan moved on since `rev`."""
+    return _step(ws, plan, "undo", who=who, why=why, rev=rev, at=at)
 
 
-def redo(ws: Workspace, *, plan: str = DEFAULT_PLAN, who: str, why: str = "", at: dt.datetime | None = None) -> PlanState:
-    """Let the edit that was taken back last hold again."""
-    return _step(ws, plan, "redo", who=who, why=why, at=at)
+def redo(
+    ws: Workspace, *, plan: str = DEFAULT_PLAN, who: str, why: str = "", rev: int | None = None, at: dt.datetime | None = None
+) -> PlanState:
+    """Let the edit taken back last hold again. Refused with `ConflictError` if the plan moved on since `rev`."""
+    return _step(ws, plan, "redo", who=who, why=why, rev=rev, at=at)
 
 
 def step_report(before: PlanState, after: PlanState, facts: Facts) -> EditReport:
@@ -179,9 +185,23 @@ def step_report(before: PlanState, after: PlanState, facts: Facts) -> EditReport
     return EditReport(after.name, after.rev, area, after, MappingProxyType(roles), was, now, (), ())
 
 
-def lock(ws: Workspace, grids: Sequence[str], *, plan: str = DEFAULT_PLAN, on: bool = True, who: str, why: str = "") -> PlanState:
-    """Declare grids finished: no operation of the plan may touch them, until they are unlocked (`on=False`)."""
+def lock(
+    ws: Workspace,
+    grids: Sequence[str],
+    *,
+    plan: str = DEFAULT_PLAN,
+    on: bool = True,
+    who: str,
+    why: str = "",
+    rev: int | None = None,
+) -> PlanState:
+    """Declare grids finished: no operation of the plan may touch them, until they are unlocked (`on=False`).
+
+    Refused with `ConflictError` if one of them was changed since `rev`, the number of the log the author saw.
+    """
     now = current(ws, plan)
+    if rev is not None:
+        refuse_moved(now, rev, grids=grids)
     entry = NewEntry("lock" if on else "unlock", op={"grids": list(grids)})
     append(ws, plan, [entry], rev=now.rev, who=who, why=why)
     return load(ws, plan)
@@ -265,13 +285,10 @@ def _refuse_locked(done: Edit, state: PlanState) -> None:
 
 def _refuse_stale(state: PlanState, done: Edit, rev: int) -> None:
     mine = {code for code, change in done.changes.items() if change.role != "touched"}
-    for entry in reversed(state.entries):
-        if entry.seq <= rev:
-            return
-        common = set(entry.images or {}) & mine
-        if entry.kind in ("undo", "redo") or (common and entry.kind != "base"):
-            grids = ", ".join(sorted(common)) or "–"
-            raise ConflictError("redrawing.stale", plan=state.name, grids=grids, who=entry.who, at=f"{entry.at:%Y-%m-%d %H:%M}")
+    for entry, codes in moves_since(state, rev):
+        if common := sorted(mine if codes is None else codes & mine):
+            told = {"who": entry.who, "at": f"{entry.at:%Y-%m-%d %H:%M}"}
+            raise ConflictError("redrawing.stale", plan=state.name, grids=", ".join(common), **told)
 
 
 def _report(plan: str, state: PlanState, draft: AreaDraft, done: Edit, facts: Facts) -> EditReport:
@@ -342,9 +359,11 @@ def _advanced(now: PlanState, added: Sequence[PlanEntry], draft: AreaDraft, done
     )
 
 
-def _step(ws: Workspace, plan: str, kind: Any, *, who: str, why: str, at: dt.datetime | None) -> PlanState:
+def _step(ws: Workspace, plan: str, kind: Any, *, who: str, why: str, rev: int | None, at: dt.datetime | None) -> PlanState:
     for _ in range(_TRIES):
         now = load(ws, plan)
+        if rev is not None:
+            refuse_moved(now, rev)
         stack = now.done if kind == "undo" else now.undone
         if not stack:
             raise DataError(f"redrawing.nothing_to_{kind}", plan=plan)

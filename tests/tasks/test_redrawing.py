@@ -111,6 +111,34 @@ def test_an_edit_on_an_old_number_enters_unless_it_touches_what_changed_since(to
     assert edit(town, Split("G2", (at(140, 290), at(260, 290))), rev=first.rev).roles["G2"] in ("lost", "reshaped")
 
 
+def test_undo_redo_and_lock_on_an_old_number_are_refused_once_the_plan_moved_on(town: Workspace) -> None:
+    first = edit(town, ACROSS)
+    edit(town, Split("G4", (at(75, -1), at(75, 101))), who="Wang")  # 3
+    with pytest.raises(ConflictError, match=r"moved on.*revision 2.*now at 3 \(last by Wang"):
+        redrawing.undo(town, who="Li", rev=first.rev)
+    with pytest.raises(ConflictError, match="moved on"):
+        redrawing.lock(town, ["G4"], who="Li", rev=first.rev)
+    locked = redrawing.lock(town, ["G2"], who="Wang", rev=first.rev)  # nobody changed G2 since
+    # a lock changes no grid: what is undone is still what was seen
+    back = redrawing.undo(town, who="Li", rev=3)
+    assert (locked.rev, back.rev, back.undone) == (4, 5, (3,))
+    with pytest.raises(ConflictError, match="last by Li"):
+        redrawing.redo(town, who="Wang", rev=4)
+    with pytest.raises(ConflictError, match="last by Li"):
+        redrawing.undo(town, who="Wang", rev=4)
+    assert redrawing.redo(town, who="Wang", rev=5).done == (2, 3)
+
+
+def test_an_edit_on_an_old_number_enters_beside_an_undo_of_other_grids(town: Workspace) -> None:
+    seen = edit(town, ACROSS)
+    edit(town, Split("G3", (at(325, -1), at(325, 301))), who="Wang")
+    redrawing.undo(town, who="Wang")
+    assert edit(town, Retire("G4"), rev=seen.rev).roles["G4"] == "retired"
+    redrawing.undo(town, who="Wang")
+    with pytest.raises(ConflictError, match="Wang changed G1, G4"):
+        edit(town, Retire("G4"), rev=seen.rev)
+
+
 def test_publishing_changes_the_figures_from_its_day_on_and_not_before(each_town: Workspace) -> None:
     ws = each_town
     before = covering.coverage(ws, as_of=OPEN).to_json()["measures"]
