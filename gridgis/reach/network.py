@@ -44,7 +44,7 @@ class Network:
     length_m: Floats
     """Shape (m,), above 0."""
     lines: Shapes
-    """Shape (m,): LineStrings."""
+    """Shape (m,): LineStrings; they begin and end at their nodes."""
     road: Ints
     """Shape (m,): position of the road in the frame it came from."""
     component: Ints
@@ -85,7 +85,7 @@ def walk_network(roads: gpd.GeoDataFrame, *, not_walked: Collection[str] = NOT_W
     1. Kinds in `not_walked` (columns `kind` or `highway`) are left out.
     2. Roads meet at vertices they have in common (to the millimetre), and where a road ends within `join_m` of another.
        Roads that merely cross, as on a bridge, do not meet.
-    3. Each stretch between meetings is one edge; a stretch given twice (both directions) is kept once.
+    3. Each stretch between meetings is one edge, from node to node; a stretch given twice (both directions) is kept once.
 
     Raises
     ------
@@ -138,14 +138,28 @@ def from_cuts(crs: pyproj.CRS, lines: Shapes, road: Ints, cuts: list[dict[float,
             ends.append((a, b))
             pieces.append(piece)
             source.append(int(road[at]))
+    xy = np.array(list(nodes), dtype=np.float64).reshape(-1, 2)
     u, v = np.array(ends, dtype=np.intp).reshape(-1, 2).T
-    made = np.array(pieces, dtype=object)
+    made = _on_nodes(np.array(pieces, dtype=object), xy[u], xy[v])
     length = np.asarray(shapely.length(made), dtype=np.float64)
+    # a stub whose two ends became one node is no street
+    real = length > 0
+    u, v, made, length = u[real], v[real], made[real], length[real]
+    origin = np.array(source, dtype=np.intp)[real]
     graph = sparse.csr_array((np.ones(len(u)), (u, v)), shape=(len(nodes), len(nodes)))
     count, component = csgraph.connected_components(graph, directed=False)
     rank = np.argsort(np.argsort(-np.bincount(component[u], weights=length, minlength=count), kind="stable"), kind="stable")
-    xy = np.array(list(nodes), dtype=np.float64).reshape(-1, 2)
-    return Network(crs, xy, u, v, length, made, np.array(source, dtype=np.intp), rank[component].astype(np.intp))
+    return Network(crs, xy, u, v, length, made, origin, rank[component].astype(np.intp))
+
+
+def _on_nodes(lines: Shapes, begin: Floats, end: Floats) -> Shapes:
+    """Lines whose first and last vertices are moved, by less than the joining distance, onto their nodes."""
+    xy, of = shapely.get_coordinates(lines, return_index=True)
+    first = np.searchsorted(of, np.arange(len(lines)))
+    last = np.searchsorted(of, np.arange(len(lines)), side="right") - 1
+    xy[first], xy[last] = begin, end
+    moved: Shapes = shapely.set_coordinates(lines, xy)
+    return moved
 
 
 def piece_of(line: shapely.LineString, start: float, end: float) -> shapely.LineString:

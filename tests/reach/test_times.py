@@ -54,7 +54,10 @@ def test_streets_meet_at_common_vertices_and_ends_and_not_where_they_merely_cros
     assert meeting.length_m.tolist() == [50, 50, 50, 50]
     ended = walk_network(streets([(0, 0), (100, 0)], [(50, 0.3), (50, 50)], [(100.4, 0), (200, 0)]))
     assert ended.component.max() == 0
-    assert sorted(ended.length_m.round(3).tolist()) == [49.7, 50, 50, 99.6]
+    # the gaps are walked too: streets reach as far as the node they share
+    assert sorted(ended.length_m.round(3).tolist()) == [49.7, 50.001, 50.401, 99.6]
+    assert shapely.get_coordinates(shapely.get_point(ended.lines, 0)).tolist() == ended.xy[ended.u].tolist()
+    assert shapely.get_coordinates(shapely.get_point(ended.lines, -1)).tolist() == ended.xy[ended.v].tolist()
 
 
 def test_motorways_are_left_out_and_both_directions_are_one_street() -> None:
