@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import shapely
 
-from gridgis.errors import DataError
+from gridgis.errors import ConflictError, DataError
 from gridgis.redraw.figures import figures
 from gridgis.redraw.invariants import broken
 from gridgis.redraw.numbering import next_code, next_name
 from gridgis.redraw.opening import open_partition
-from gridgis.store import NewEntry, Workspace, images_of
-from gridgis.tasks.plan_state import DEFAULT_PLAN, PlanState, current, drafted, gather, load, take_up, with_registers
+from gridgis.redraw.partition import Partition
+from gridgis.store import NewEntry, Workspace, images_of, rows_of
+from gridgis.tasks.plan_state import DEFAULT_PLAN, AreaDraft, PlanState, current, drafted, gather, load, take_up, with_registers
 from gridgis.tasks.redrawing import append
 
 # a grid comes from another if so much of its ground was the other's
 _MUCH = 0.05
+# ground is the same if what differs is thinner than this, metres: rounding, which opening a partition mends
+_THIN_M = 1e-7
 
 
 def put(
@@ -27,7 +33,11 @@ def put(
     *,
     area: str,
     method: str,
+    told: Mapping[str, Any] | None = None,
+    keep_codes: bool = False,
+    exclaves: bool = False,
     plan: str = DEFAULT_PLAN,
+    rev: int | None = None,
     who: str,
     why: str = "",
     at: dt.datetime | None = None,
@@ -35,7 +45,7 @@ def put(
     """Let proposed grids take the place of all grids of an area in a plan; nothing is live until the plan is published.
 
     Each new grid gets the next free code and a name after the pattern of the area, and comes from the grids that held its
-    ground. Registered people are shared out over the new grids as after an edit by hand.
+    ground. Registered people are shared out over the grids as after an edit by hand.
 
     Parameters
     ----------
@@ -48,59 +58,111 @@ def put(
         Code of the area.
     method
         What drew them, for the log.
+    told
+        More for the log: what was asked for.
+    keep_codes
+        Whether a proposed grid whose index is the code of a grid of the plan is that grid on other ground, with its
+        officer and station; False: all of them are new.
+    exclaves
+        Whether a grid may have several parts.
     plan
         Name of the draft; the one called `default` is made when first used.
+    rev
+        Number of the plan the proposal was drawn on; None: whatever it is now.
     who, why, at
         For the log.
+
+    Returns
+    -------
+    PlanState
+        The plan with the proposal as its last step; `entries[-1].op["codes"]` says which code each proposed grid got.
 
     Raises
     ------
     DataError
-        If a grid of the area is locked in the plan, or the proposal breaks a rule of grids; nothing was changed.
+        If the ground of a locked grid would change, or the proposal breaks a rule of grids; nothing was changed.
     ConflictError
         If somebody else wrote to the plan meanwhile.
     """
     state = current(ws, plan)
+    if rev is not None and state.rev != rev:
+        raise ConflictError("redrawing.proposal_stale", plan=plan, rev=rev, now=state.rev)
     opening: list[NewEntry] = []
     draft = state.areas.get(area)
     entry, live_grids, home = take_up(ws, area)
     if draft is None:
         opening, draft = [entry], drafted(area, live_grids, home)
-    locked = sorted(state.locked & set(draft.rows))
-    if locked:
-        raise DataError("redrawing.locked", grids=", ".join(locked), plan=plan)
-    rows = _numbered(ws, proposed, draft.rows, area)
+    codes, names = _numbered(ws, proposed, draft, area, keep_codes=keep_codes)
+    same = _same_ground(proposed, codes, draft.now)
+    if changed := sorted((state.locked & set(draft.rows)) - same):
+        raise DataError("redrawing.locked", grids=", ".join(changed), plan=plan)
+    rows = _rows(proposed, codes, names, draft, same, area)
     partition = open_partition(rows, home)
-    problems = broken(partition)
-    if problems:
+    if problems := broken(partition, exclaves=exclaves):
         raise DataError("redrawing.proposal_broken", area=area, problem=problems[0].message("en"))
     counted = figures(partition, gather(ws, area), base=draft.base)
-    lineage = _parents(rows, draft.now.frame())
-    images = {**dict.fromkeys(draft.rows), **with_registers(images_of(partition.frame()), counted)}
-    told = {"do": "propose", "method": method, "lineage": lineage}
-    append(ws, plan, [*opening, NewEntry("edit", area=area, op=told, images=images)], rev=state.rev, who=who, why=why, at=at)
+    drawn = {code: image for code, image in with_registers(images_of(partition.frame()), counted).items() if code not in same}
+    gone = [code for code in draft.rows if code not in partition.codes]
+    log = {"do": "propose", "method": method, "lineage": _lineage(rows, draft.now.frame())}
+    log |= {"codes": dict(zip(map(str, proposed.index), codes, strict=True)), **(told or {})}
+    step = NewEntry("edit", area=area, op=log, images={**dict.fromkeys(gone), **drawn})
+    append(ws, plan, [*opening, step], rev=state.rev, who=who, why=why, at=at)
     return load(ws, plan)
 
 
-def _numbered(ws: Workspace, proposed: gpd.GeoDataFrame, rows: Any, area: str) -> gpd.GeoDataFrame:
-    """The proposed grids under new codes and names of the area."""
+def _numbered(
+    ws: Workspace, proposed: gpd.GeoDataFrame, draft: AreaDraft, area: str, *, keep_codes: bool
+) -> tuple[list[str], list[str | None]]:
+    """The code and the name of every proposed grid: its own where it keeps them, else the next free ones."""
     taken = ws.used_codes("grids") | ws.drafted_codes()
-    codes, names = list(rows), [row.get("name") for row in rows.values()]
-    new_codes: list[str] = []
-    new_names: list[str] = []
-    for _ in range(len(proposed)):
-        code = next_code([*codes, *new_codes], taken=taken, area=area)
-        new_names.append(next_name([*names, *new_names], code, area=area))
-        new_codes.append(code)
-    kept = [name for name in ("station", "officer", "batch") if name in proposed.columns]
-    columns = pd.DataFrame(proposed[kept]).set_axis(new_codes)
-    frame = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(proposed.geometry.to_numpy(), index=new_codes, crs=proposed.crs))
-    frame.index.name = "code"
-    return frame.assign(name=new_names, area_code=area, state="valid")
+    known = {code: row.get("name") for code, row in draft.rows.items()}
+    codes: list[str] = []
+    names: list[str | None] = []
+    for given in map(str, proposed.index):
+        if keep_codes and given in known:
+            codes.append(given)
+            names.append(known[given])
+            continue
+        code = next_code([*known, *codes], taken=taken, area=area)
+        names.append(next_name([*known.values(), *names], code, area=area))
+        codes.append(code)
+    return codes, names
 
 
-def _parents(rows: gpd.GeoDataFrame, before: gpd.GeoDataFrame) -> list[list[str]]:
-    """Each new grid with the old ones that held a twentieth of its ground or more; no old one is left out."""
+def _same_ground(proposed: gpd.GeoDataFrame, codes: list[str], now: Partition) -> frozenset[str]:
+    """Codes whose ground stays what it is in the plan."""
+    kept = [code for code in codes if code in now.codes]
+    before = np.array([now.shape(code) for code in kept], dtype=object)
+    after = np.asarray(proposed.geometry.set_axis(codes).loc[kept].array, dtype=object)
+    off = shapely.area(shapely.symmetric_difference(before, after))
+    return frozenset(np.array(kept, dtype=object)[off <= _THIN_M * shapely.length(before)])
+
+
+def _rows(
+    proposed: gpd.GeoDataFrame,
+    codes: list[str],
+    names: list[str | None],
+    draft: AreaDraft,
+    same: frozenset[str],
+    area: str,
+) -> gpd.GeoDataFrame:
+    """The grids of the area with the proposal in place: those that keep their code keep the rest of their row as well."""
+    new = proposed.set_axis(pd.Index(codes, name="code"))
+    given = [name for name in ("station", "officer", "batch") if name in proposed.columns]
+    frame = gpd.GeoDataFrame(new[given], geometry=new.geometry.to_numpy(), crs=proposed.crs)
+    frame = frame.assign(name=names, area_code=area, state="valid")
+    old = rows_of(draft.rows, crs=proposed.crs)
+    kept = old.loc[[code for code in codes if code in old.index]]
+    moved = [code for code in kept.index if code not in same]
+    kept.loc[moved, kept.geometry.name] = frame.geometry.loc[moved].to_numpy()
+    fresh = frame.drop(index=kept.index)
+    if kept.empty:
+        return fresh
+    return gpd.GeoDataFrame(pd.concat([kept, fresh]), geometry=kept.geometry.name, crs=proposed.crs).loc[codes]
+
+
+def _lineage(rows: gpd.GeoDataFrame, before: gpd.GeoDataFrame) -> list[list[str]]:
+    """Each new grid with the old ones that held a twentieth of its ground or more, and each old one that ends with its heir."""
     if before.empty:
         return []
     both = gpd.overlay(
@@ -109,5 +171,9 @@ def _parents(rows: gpd.GeoDataFrame, before: gpd.GeoDataFrame) -> list[list[str]
     m2 = both.area
     much = m2 >= _MUCH * m2.groupby(both["new"]).transform("sum")
     most = m2 == m2.groupby(both["old"]).transform("max")
-    both = both[much | most]
-    return [[str(new), "split from", str(old)] for new, old in zip(both["new"], both["old"], strict=True)]
+    fresh, ended = ~both["new"].isin(before.index), ~both["old"].isin(rows.index)
+    told = [[str(new), "split from", str(old)] for new, old in zip(both["new"], both["old"], strict=True)]
+    split = fresh & (much | (most & ended))
+    heirs = ended & most & ~fresh
+    merged = [[str(old), "merged into", str(new)] for new, old in zip(both["new"], both["old"], strict=True)]
+    return [told[at] for at in np.flatnonzero(split)] + [merged[at] for at in np.flatnonzero(heirs)]
