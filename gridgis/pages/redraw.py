@@ -7,14 +7,15 @@ from typing import Any, Final
 
 import streamlit as st
 
-from gridgis.errors import ConflictError, GridgisError
-from gridgis.pages import chrome, redraw_panel, redraw_publish, shared, welcome
+from gridgis.errors import DataError, GridgisError
+from gridgis.pages import chrome, redraw_choices, redraw_panel, redraw_repair, redraw_words, shared, welcome
 from gridgis.pages import redraw_state as state
+from gridgis.pages.redraw_choices import editable
 from gridgis.redraw.figures import FREE
 from gridgis.redraw.operations import from_json
 from gridgis.redraw.refusal import Refused
 from gridgis.store import Workspace
-from gridgis.tasks import plans, redrawing
+from gridgis.tasks import redrawing
 from gridgis.text import percent
 from gridgis.web.editor import Answer, View, grid_editor
 from gridgis.web.editor_data import operation
@@ -34,77 +35,18 @@ def show() -> None:
     if state.areas(shared.stamp()).empty:
         st.html(f'<div class="gp-empty">{html.escape(shared.say("redrawpage.no_grids"))}</div>')
         return
-    redraw_publish.told()
+    said = state.told()
+    if said:
+        st.success(shared.plain(said), icon=":material/check_circle:")
     drafts = [plan.name for plan in state.drafts(ws)]
     if not drafts:
-        _first(ws)
+        redraw_choices.first(ws)
         return
-    plan, area = _choices(drafts)
-    if not _editable():
+    plan, area = redraw_choices.choose(drafts)
+    if not editable():
         st.info(shared.say("redrawpage.who_first"), icon=":material/edit_note:")
     _edit(plan, area)
     _watch(plan)
-
-
-def _first(ws: Workspace) -> None:
-    st.html(f'<p class="gp-lead">{html.escape(shared.say("redrawpage.no_plan"))}</p>')
-    with st.container(border=True):
-        _new(ws)
-
-
-def _new(ws: Workspace) -> None:
-    with st.container(key="gp_pair_rd_new"):
-        one, two = st.columns(2, gap="small")
-    name = one.text_input(shared.say("redrawpage.new_name"), value=shared.say("redrawpage.default_name"), key="rd_new_name")
-    note = two.text_input(shared.say("redrawpage.new_note"), key="rd_new_note")
-    if st.button(shared.say("redrawpage.create"), type="primary", key="rd_create", disabled=not name.strip()):
-        with shared.guarded():
-            plans.create(ws, name.strip(), who=shared.author(), note=note.strip())
-            st.session_state["rd_plan_wanted"] = name.strip()
-            st.rerun()
-
-
-def _choices(drafts: list[str]) -> tuple[str, str]:
-    areas = state.areas(shared.stamp())
-    names, counts = areas["name"].to_dict(), areas["count"].astype(int).to_dict()
-    for key, value in state.DEFAULTS.items():
-        st.session_state.setdefault(key, value)
-    wanted = st.session_state.pop("rd_plan_wanted", None)
-    if wanted in drafts:
-        st.session_state[state.PLAN] = wanted
-    if st.session_state.get(state.PLAN) not in drafts:
-        st.session_state[state.PLAN] = drafts[0]
-    # a widget's own key is forgotten on other pages; what was typed once is kept beside it
-    for key in (state.AREA, state.AUTHOR, state.REASON):
-        if key not in st.session_state and f"{key}_kept" in st.session_state:
-            st.session_state[key] = st.session_state[f"{key}_kept"]
-    with st.container(border=True, key="gp_rd_choices"):
-        with st.container(key="gp_pair_rd_first"):
-            one, two, three, four = st.columns([1.2, 1.6, 0.7, 0.7], gap="small", vertical_alignment="bottom")
-        with st.container(key="gp_pair_rd_second"):
-            five, six, seven = st.columns([1.2, 2.4, 0.6], gap="small", vertical_alignment="bottom")
-    plan = one.selectbox(shared.say("redrawpage.plan"), drafts, key=state.PLAN)
-    area = two.selectbox(
-        shared.say("redrawpage.area"),
-        list(areas.index),
-        key=state.AREA,
-        format_func=lambda code: shared.say("redrawpage.area_option", name=names[code], count=counts[code]),
-    )
-    three.number_input(shared.say("redrawpage.low"), min_value=0, max_value=100_000, step=50, key=state.LOW)
-    four.number_input(shared.say("redrawpage.high"), min_value=0, max_value=100_000, step=50, key=state.HIGH)
-    five.text_input(shared.say("redrawpage.author"), key=state.AUTHOR, placeholder=shared.say("redrawpage.author"))
-    six.text_input(shared.say("redrawpage.reason"), key=state.REASON, placeholder=shared.say("redrawpage.reason_hint"))
-    with seven.popover(shared.say("redrawpage.new_plan"), width="stretch"):
-        _new(shared.workspace())
-    for key in (state.AREA, state.AUTHOR, state.REASON):
-        st.session_state[f"{key}_kept"] = st.session_state.get(key)
-    if st.session_state[state.LOW] > st.session_state[state.HIGH]:
-        st.warning(shared.say("redrawpage.range_swapped"), icon=":material/error:")
-    return str(plan), str(area)
-
-
-def _editable() -> bool:
-    return all(str(st.session_state.get(key) or "").strip() for key in (state.AUTHOR, state.REASON))
 
 
 @st.fragment
@@ -113,7 +55,13 @@ def _edit(plan: str, area: str) -> None:
     with shared.guarded():
         ws = shared.workspace()
         with st.spinner(shared.say("redrawpage.opening")):
-            desk = state.desk(ws, plan, area)
+            try:
+                desk = state.desk(ws, plan, area)
+            except DataError as error:
+                if error.key != redraw_repair.NEEDED:
+                    raise
+                redraw_repair.offer(ws, plan, area, refused=error, editable=editable())
+                return
             guides, _ = state.guides(shared.stamp(), area)
         grid_editor(
             View(
@@ -126,7 +74,7 @@ def _edit(plan: str, area: str) -> None:
                 balance=(st.session_state.get(state.LOW, 300), st.session_state.get(state.HIGH, 500)),
                 locked=[code for code in desk.now.codes if code in desk.state.locked],
                 changed=desk.draft.changed,
-                editable=_editable(),
+                editable=editable(),
                 undo=bool(desk.state.done),
                 redo=bool(desk.state.undone),
                 answer=state.answer(),
@@ -137,7 +85,7 @@ def _edit(plan: str, area: str) -> None:
             on_operation=_operate,
             height=_HEIGHT,
         )
-        redraw_panel.show(ws, desk, editable=_editable())
+        redraw_panel.show(ws, desk, editable=editable())
 
 
 @st.fragment(run_every=_POLL_S)
@@ -156,7 +104,7 @@ def _operate() -> None:
     """Do what the planner asked for; the answer travels with the next look."""
     asked = st.session_state[state.EDITOR].op
     desk = state.shown()
-    if not asked or desk is None or not _editable():
+    if not asked or desk is None or not editable():
         return
     with shared.guarded():
         state.answered(_answer(shared.workspace(), desk, asked))
@@ -170,17 +118,15 @@ def _answer(ws: Workspace, desk: state.Desk, asked: dict[str, Any]) -> Answer:
         place = None if refusal.bounds is None else desk.ground.degrees(refusal.bounds)
         return Answer(mark, False, refusal.message(shared.lang()), place)
     except GridgisError as error:
-        return Answer(mark, False, error.message(shared.lang()))
+        return Answer(mark, False, redraw_words.sentence(error, shared.lang()))
     return Answer(mark, True, *done)
 
 
 def _do(ws: Workspace, desk: state.Desk, asked: dict[str, Any]) -> tuple[str, None, list[str] | None]:
     """Do one thing; what is said about it, no place, and what to select."""
     plan, what, rev = desk.state.name, str(asked.get("do")), int(asked.get("rev") or 0)
-    signed: dict[str, Any] = {"plan": plan, "who": shared.author(), "why": state.reason()}
+    signed: dict[str, Any] = {"plan": plan, "who": shared.author(), "why": state.reason(), "rev": rev}
     if what in _STEPS:
-        if ws.plan_rev(plan) != rev:  # another's step would be taken back instead of one's own
-            raise ConflictError("redrawpage.stale", who=_latest(ws, plan))
         if what in ("undo", "redo"):
             state.keep((redrawing.undo if what == "undo" else redrawing.redo)(ws, **signed))
         else:
@@ -189,18 +135,13 @@ def _do(ws: Workspace, desk: state.Desk, asked: dict[str, Any]) -> tuple[str, No
     area, stamp = desk.now.area, shared.stamp()
     _, cells = state.guides(stamp, area)
     op = from_json(operation(desk.ground, asked, cells=dict(cells.geometry)))
-    report = redrawing.edit(ws, op, area=area, state=desk.state, facts=state.facts(stamp, area), rev=rev, **signed)
+    report = redrawing.edit(ws, op, area=area, state=desk.state, facts=state.facts(stamp, area), **signed)
     state.keep_edit(report)
     changed = [code for code, role in report.roles.items() if role != "touched"]
     named = "" if len(changed) > _NAMED else shared.say("redrawpage.done_codes", codes=", ".join(changed))
     words = " ".join([shared.say("redrawpage.done", rev=report.rev, changed=named).strip(), *report.messages(shared.lang())])
     new = [code for code, role in report.roles.items() if role == "created"]
     return words, None, new or None
-
-
-def _latest(ws: Workspace, plan: str) -> str:
-    entries = ws.plan_entries(plan, since=max(ws.plan_rev(plan) - 1, 0))
-    return entries[-1].who if entries else shared.say("redrawpage.somebody")
 
 
 def _totals(desk: state.Desk) -> list[tuple[str, str, str | None]]:

@@ -1,4 +1,4 @@
-"""What a plan changes against the live grids: table, map, workbook."""
+"""Two states of the grids compared, at first the live ones and the plan: tables, map, workbook."""
 
 from __future__ import annotations
 
@@ -11,46 +11,130 @@ from typing import Final
 import geopandas as gpd
 import streamlit as st
 
+from gridgis.errors import GridgisError
 from gridgis.maps import Field, MapLayer, Style
 from gridgis.maps.style import categories
-from gridgis.pages import chrome, shared, tables
+from gridgis.pages import chrome, redraw_words, shared, tables
 from gridgis.pages import redraw_state as state
 from gridgis.pages.answers import Stamp
-from gridgis.pages.tables import Column
+from gridgis.pages.tables import Column, Kind
 from gridgis.store import Workspace
 from gridgis.tasks import redraw_diff
 from gridgis.tasks.redraw_diff import DiffReport
-from gridgis.text import Lang, t
+from gridgis.text import Lang, percent, t
 
 _FIGURES: Final = ("households", "population", "incidents", "area_m2")
 _HAPPENED: Final = {"new": "#009E73", "retired": "#7A7A7A", "changed": "#D55E00", "border": "#B9D8E3", "attributes": "#CC79A7"}
+_DAY: Final = "\n"
+"""The choice of a day, in a list of names: no plan is called so."""
 _LOOK: Final = Style(opacity=0.75, line="#22303A", width=1.0)
 
 
-def show(ws: Workspace, desk: state.Desk) -> None:
-    """Draw the comparison of the plan with the live grids."""
-    lang = shared.lang()
-    report = _report(shared.stamp(), desk.state.name, desk.state.rev) if desk.state.areas else None
+def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
+    """Draw the comparison of two states of the grids; at first of the live ones with the plan."""
+    lang, stamp = shared.lang(), shared.stamp()
+    first, second = _sides(ws, desk)
+    try:
+        report = _report(stamp, first, second, tuple(plan.rev for plan in ws.plans()))
+    except GridgisError as error:
+        if error.key != "redraw_diff.same":
+            redraw_words.tell(error)
+            return
+        report = None
     if report is None or report.found.grids.empty:
         st.html(f'<div class="gp-empty">{html.escape(shared.say("redrawpage.compare_same"))}</div>')
         return
     grids = report.found.grids
-    rows = grids.assign(code=grids.index, said=[t(f"redrawpage.happened_{kind}", lang) for kind in grids["happened"]])
+    rows = grids.assign(code=grids.index, said=[t(f"redraw_figures.happened_{kind}", lang) for kind in grids["happened"]])
+    st.html(tables.figures(_totals(report, len(grids))))
     _grids(rows, lang)
-    moved = report.found.moved
-    moved = moved[~moved["rounding"].astype(bool)]
-    if len(moved):
-        chrome.section("redrawpage.moved")
-        named = moved.assign(**{side: moved[side].replace("", shared.say("redrawpage.nobody")) for side in ("source", "target")})
-        columns = [
-            Column("source", t("redrawpage.col_from", lang), "code"),
-            Column("target", t("redrawpage.col_to", lang), "code"),
-        ]
-        columns += [Column(name, t(f"redrawpage.figure_{name}", lang), "number", digits=0) for name in _FIGURES]
-        st.html(tables.table(named, columns, lang, height_px=260, label=t("redrawpage.moved", lang)))
-    _downloads(report, desk.state.name, lang)
+    _moved(report, lang)
+    _officers(report, lang)
+    _downloads(report, second, lang)
     chrome.section("redrawpage.compare_map")
     chrome.plot([_layer(rows, lang)], key="rd_compare_map", height=460)
+
+
+def _sides(ws: Workspace, desk: state.Desk) -> tuple[str, str]:
+    """What is compared with what: the live grids, a plan, or a day."""
+    known = [plan.name for plan in reversed(ws.plans()) if plan.state != "discarded"]
+    named = [redraw_diff.LIVE, *known, _DAY]
+    sides = []
+    with st.container(horizontal=True, key="gp_rd_sides", vertical_alignment="bottom"):
+        for side, at_first in (("from", redraw_diff.LIVE), ("to", desk.state.name)):
+            chosen = st.selectbox(
+                shared.say(f"redrawpage.compare_{side}"),
+                named,
+                index=named.index(at_first),
+                format_func=_side_name,
+                key=f"rd_compare_{side}_{desk.state.name}",
+                width=260,
+            )
+            if chosen == _DAY:
+                label = shared.say("redrawpage.compare_date")
+                on = st.date_input(label, value=shared.today(), key=f"rd_compare_day_{side}", format="YYYY-MM-DD", width=150)
+                chosen = on.isoformat()
+            sides.append(str(chosen))
+    return sides[0], sides[1]
+
+
+def _side_name(name: str) -> str:
+    if name in (redraw_diff.LIVE, _DAY):
+        return shared.say("redrawpage.side_live" if name == redraw_diff.LIVE else "redrawpage.side_date")
+    return shared.say("redrawpage.side_plan", plan=name)
+
+
+def _totals(report: DiffReport, count: int) -> list[tuple[str, str]]:
+    """What the difference comes to as a whole: grids, people moved, coverage on both sides."""
+    moved = report.found.moved
+    rows = [(shared.say("redrawpage.compare_grids"), shared.number(count))]
+    for figure in ("households", "population"):
+        sum_ = moved[figure].sum(min_count=1)
+        name = shared.say(f"redrawpage.compare_{figure}")
+        rows.append((name, "–" if sum_ != sum_ else shared.number(float(sum_))))
+    rows.append((shared.say("redrawpage.compare_officers"), shared.number(len(report.found.officers))))
+    told = report.to_json()["coverage"]
+    for figure, name in (("area_m2", "total_area"), ("population", "total_people")):
+        before, after = (told[figure][side]["share"] for side in ("before", "after"))
+        now = "–" if after is None else percent(after)
+        was = "" if before is None or percent(before) == now else f"{percent(before)} → "
+        rows.append((shared.say(f"redrawpage.{name}"), f"{was}{now}"))
+    return rows
+
+
+def _moved(report: DiffReport, lang: Lang) -> None:
+    moved = report.found.moved
+    moved = moved[~moved["rounding"].astype(bool)]
+    if moved.empty:
+        return
+    chrome.section("redrawpage.moved")
+    named = moved.assign(**{side: moved[side].replace("", t("redrawpage.nobody", lang)) for side in ("source", "target")})
+    columns = [Column("source", t("redrawpage.col_from", lang), "code"), Column("target", t("redrawpage.col_to", lang), "code")]
+    columns += [Column(name, t(f"redrawpage.figure_{name}", lang), "number", digits=0) for name in _FIGURES]
+    st.html(tables.table(named, columns, lang, height_px=260, label=t("redrawpage.moved", lang)))
+
+
+def _officers(report: DiffReport, lang: Lang) -> None:
+    """Whose work changes."""
+    found = report.found.officers
+    if found.empty:
+        return
+    chrome.section("redrawpage.officers")
+    rows = found.assign(
+        officer=found.index,
+        said=[t(f"redraw_figures.happened_{kind}", lang) for kind in found["happened"]],
+        **{f"grids_{side}": [", ".join(codes) or "–" for codes in found[f"grids_{side}"]] for side in ("before", "after")},
+    )
+    columns = [
+        Column("officer", t("redrawpage.col_officer", lang), "name"),
+        Column("said", t("redrawpage.col_happened", lang), "name"),
+    ]
+    for name in ("grids", "households", "population"):
+        title = t("redrawpage.total_grids" if name == "grids" else f"redrawpage.figure_{name}", lang)
+        for side in ("before", "after"):
+            kind: Kind = "text" if name == "grids" else "number"
+            columns.append(Column(f"{name}_{side}", t(f"redrawpage.col_{side}", lang, figure=title), kind, digits=0))
+    st.html(tables.table(rows, columns, lang, height_px=260, label=t("redrawpage.officers", lang)))
 
 
 def _grids(rows: gpd.GeoDataFrame, lang: Lang) -> None:
@@ -79,13 +163,13 @@ def _downloads(report: DiffReport, plan: str, lang: Lang) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _report(stamp: Stamp, plan: str, rev: int) -> DiffReport:
-    return redraw_diff.diff(shared.workspace(), redraw_diff.LIVE, plan)
+def _report(stamp: Stamp, first: str, second: str, revs: tuple[int, ...]) -> DiffReport:
+    return redraw_diff.diff(shared.workspace(), first, second)
 
 
 def _layer(rows: gpd.GeoDataFrame, lang: Lang) -> MapLayer:
     there = [kind for kind in _HAPPENED if (rows["happened"] == kind).any()]
-    labels: dict[object, str] = {kind: t(f"redrawpage.happened_{kind}", lang) for kind in there}
+    labels: dict[object, str] = {kind: t(f"redraw_figures.happened_{kind}", lang) for kind in there}
     look = categories("happened", labels, colours=[_HAPPENED[kind] for kind in there], base=_LOOK)
     popup = (Field("code", t("redrawpage.col_code", lang)), Field("said", t("redrawpage.col_happened", lang)))
     kept = gpd.GeoDataFrame(rows[["code", "said", "happened"]], geometry=rows.geometry, crs=rows.crs)

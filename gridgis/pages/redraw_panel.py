@@ -1,15 +1,15 @@
-"""Below the planners' editor: the plan's history, what it changes against the live grids, and its publication."""
+"""Below the planners' editor, one part at a time: history, comparison, publication, all plans."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pandas as pd
 import streamlit as st
 
-from gridgis.pages import redraw_compare, redraw_publish, shared
+from gridgis.pages import redraw_compare, redraw_plans, redraw_publish, shared
 from gridgis.pages import redraw_state as state
 from gridgis.store import Workspace
 from gridgis.tasks import redrawing
@@ -17,26 +17,43 @@ from gridgis.text import Lang, t
 
 _SHOWN: Final = 100
 _GRIDS: Final = 4
-_PARTS: Final = ("history", "compare", "publish")
 
 
 def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
     """Draw the chosen part."""
     part = st.segmented_control(
         shared.say("redrawpage.part"),
-        _PARTS,
+        list(PARTS),
         format_func=lambda name: shared.say(f"redrawpage.part_{name}"),
         default="history",
         required=True,
         key="rd_part",
         label_visibility="collapsed",
     )
-    if part == "compare":
-        redraw_compare.show(ws, desk)
-    elif part == "publish":
-        redraw_publish.publish(ws, desk, editable=editable)
-    else:
-        st.html(history(redrawing.history(ws, plan=desk.state.name, state=desk.state), shared.lang()))
+    PARTS[part or "history"](ws, desk, editable=editable)
+
+
+def _history(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
+    st.html(history(redrawing.history(ws, plan=desk.state.name, state=desk.state), shared.lang()))
+
+
+def _plans(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
+    redraw_plans.show(ws, editable=editable)
+
+
+class Part(Protocol):
+    """Something below the editor that speaks of the area on it."""
+
+    def __call__(self, ws: Workspace, desk: state.Desk, *, editable: bool) -> None: ...
+
+
+PARTS: Final[Mapping[str, Part]] = {
+    "history": _history,
+    "compare": redraw_compare.show,
+    "publish": redraw_publish.show,
+    "plans": _plans,
+}
+"""What can be chosen there, by the end of its title's key, `redrawpage.part_…`."""
 
 
 def history(log: pd.DataFrame, lang: Lang) -> str:

@@ -10,38 +10,42 @@ import streamlit as st
 
 from gridgis.errors import ConflictError, GridgisError
 from gridgis.pages import redraw_state as state
-from gridgis.pages import shared
+from gridgis.pages import redraw_words, shared
 from gridgis.store import Workspace
 from gridgis.tasks import plans
 from gridgis.text import day
 
-_TOLD: Final = "rd_told"
 _CONFLICT: Final = "rd_conflict"
 
 
-def told() -> None:
-    """What the last step of a plan's life came to, once, on the page that is drawn after it."""
-    message = st.session_state.pop(_TOLD, None)
-    if message:
-        st.success(shared.plain(message), icon=":material/check_circle:")
-
-
-def publish(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
+def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
     """The buttons, each with what it does; they wait for a name and a reason."""
     plan = desk.state.name
     st.caption(shared.say("redrawpage.publish_hint"))
     _approval(ws, desk, editable=editable)
     with st.container(horizontal=True, key="gp_rd_publish", vertical_alignment="bottom"):
         on = st.date_input(shared.say("redrawpage.publish_on"), value=shared.today(), key="rd_on", format="YYYY-MM-DD", width=200)
-        if st.button(shared.say("redrawpage.publish"), type="primary", key="rd_publish", disabled=not editable):
-            _step(plan, lambda: _publish(ws, plan, on))
+        with st.popover(shared.say("redrawpage.publish"), type="primary", disabled=not editable):
+            st.markdown(shared.plain(_summary(desk, on)))
+            if st.button(shared.say("redrawpage.publish_do"), type="primary", key="rd_publish", disabled=not editable):
+                _step(plan, lambda: _publish(ws, plan, on))
         with st.popover(shared.say("redrawpage.discard"), disabled=not editable):
+            st.markdown(shared.plain(shared.say("redrawpage.discard_hint", plan=plan)))
             if st.button(shared.say("redrawpage.discard_sure"), key="rd_discard"):
                 _step(plan, lambda: _discard(ws, plan))
     if st.session_state.get(_CONFLICT) == plan:
         st.info(shared.say("redrawpage.rebase_hint"), icon=":material/sync:")
         if st.button(shared.say("redrawpage.rebase"), key="rd_rebase", disabled=not editable):
             _step(plan, lambda: _rebase(ws, plan))
+
+
+def _summary(desk: state.Desk, on: dt.date) -> str:
+    """What publishing would change, in a sentence."""
+    count = {"changed": 0, "new": 0, "retired": 0}
+    for draft in desk.state.areas.values():
+        for code in draft.changed:
+            count["new" if code not in draft.taken else "changed" if code in draft.rows else "retired"] += 1
+    return shared.say("redrawpage.publish_sure", plan=desk.state.name, date=day(on, shared.lang()), **count)
 
 
 def _approval(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
@@ -63,13 +67,14 @@ def _step(plan: str, work: Callable[[], str | None]) -> None:
         said = work()
     except ConflictError as error:
         st.session_state[_CONFLICT] = plan
-        shared.tell(error)
+        redraw_words.tell(error)
         return
     except GridgisError as error:
-        shared.tell(error)
+        redraw_words.tell(error)
         return
     st.session_state.pop(_CONFLICT, None)
-    st.session_state[_TOLD] = said
+    if said:
+        state.tell(said)
     st.rerun()
 
 

@@ -34,6 +34,8 @@ EDITOR: Final = "rd_editor"
 _ANSWER: Final = "rd_answer"
 _SHOWN: Final = "rd_shown"
 _SHOWN_REV: Final = "rd_shown_rev"
+_TOLD: Final = "rd_told"
+_WISH: Final = "rd_plan_wanted"
 _COLUMNS: Final = ("households", "population", "incidents", "area_m2")
 DEFAULTS: Final[Mapping[str, int]] = {LOW: 300, HIGH: 500}
 
@@ -181,6 +183,28 @@ def answer() -> Answer | None:
 def answered(given: Answer) -> None:
     """Keep what is said about an operation."""
     st.session_state[_ANSWER] = given
+
+
+def tell(text: str) -> None:
+    """Keep what a step came to, for the page that is drawn after it."""
+    st.session_state[_TOLD] = text
+
+
+def told() -> str | None:
+    """What the last step came to, once."""
+    text: str | None = st.session_state.pop(_TOLD, None)
+    return text
+
+
+def wish(plan: str) -> None:
+    """Let the page that is drawn next show a plan."""
+    st.session_state[_WISH] = plan
+
+
+def wished() -> str | None:
+    """The plan that is to be shown, once."""
+    plan: str | None = st.session_state.pop(_WISH, None)
+    return plan
 
 
 def _same_base(one: AreaDraft, other: AreaDraft) -> bool:
