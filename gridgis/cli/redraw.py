@@ -28,6 +28,7 @@ redraw = Group(
         **{name: f"{_HERE}:{name}" for name in ("undo", "redo", "lock", "unlock")},
         **{name: f"{_LIFE}:{name}" for name in ("history", "plans", "publish", "rebase", "approve", "revert", "discard", "diff")},
         **{name: f"{_LIFE}:{name}" for name in ("defects", "repair")},
+        "balance": "gridgis.cli.balance:balance",
     },
     params=[Option(["--lang"], metavar="zh|en", expose_value=False, help="cli.opt_lang")],
     no_args_is_help=True,

@@ -103,7 +103,7 @@ def put(
     counted = figures(partition, gather(ws, area), base=draft.base)
     drawn = {code: image for code, image in with_registers(images_of(partition.frame()), counted).items() if code not in same}
     gone = [code for code in draft.rows if code not in partition.codes]
-    log = {"do": "propose", "method": method, "lineage": _lineage(rows, draft.now.frame())}
+    log: dict[str, Any] = {"do": "propose", "method": method, "lineage": _lineage(rows, draft.now.frame())}
     log |= {"codes": dict(zip(map(str, proposed.index), codes, strict=True)), **(told or {})}
     step = NewEntry("edit", area=area, op=log, images={**dict.fromkeys(gone), **drawn})
     append(ws, plan, [*opening, step], rev=state.rev, who=who, why=why, at=at)
@@ -150,11 +150,13 @@ def _rows(
     new = proposed.set_axis(pd.Index(codes, name="code"))
     given = [name for name in ("station", "officer", "batch") if name in proposed.columns]
     frame = gpd.GeoDataFrame(new[given], geometry=new.geometry.to_numpy(), crs=proposed.crs)
-    frame = frame.assign(name=names, area_code=area, state="valid")
+    frame = frame.assign(name=pd.Series(names, index=frame.index, dtype=object), area_code=area, state="valid")
     old = rows_of(draft.rows, crs=proposed.crs)
     kept = old.loc[[code for code in codes if code in old.index]]
     moved = [code for code in kept.index if code not in same]
-    kept.loc[moved, kept.geometry.name] = frame.geometry.loc[moved].to_numpy()
+    shapes = kept.geometry.copy()
+    shapes[moved] = frame.geometry[moved]
+    kept = kept.set_geometry(shapes)
     fresh = frame.drop(index=kept.index)
     if kept.empty:
         return fresh

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import shapely
 
 from gridgis.errors import DataError
 from gridgis.files import read_any
+from gridgis.redraw.partition import Shapes, frozen_shapes
 from gridgis.redraw.verbs import Line, Rings, line_of, rings_of
 
 if TYPE_CHECKING:
@@ -46,6 +48,15 @@ def cell_polygons(ws: Workspace, codes: Sequence[str]) -> tuple[Rings, ...]:
     if missing or not codes:
         raise DataError("redrawing.no_cells", cells=", ".join(missing))
     return _rings(cells)
+
+
+def cells_around(ws: Workspace, polygons: Sequence[Rings]) -> Shapes:
+    """The unit cells at and in some polygons, shape (n,); none where the workspace has none."""
+    if not ws.count("unit_cells"):
+        return frozen_shapes([])
+    corners = np.array([xy for rings in polygons for xy in rings[0]])
+    west, south, east, north = map(float, (*corners.min(axis=0), *corners.max(axis=0)))
+    return frozen_shapes(ws.read("unit_cells", bbox=(west, south, east, north)).geometry.dropna())
 
 
 def _rings(frame: gpd.GeoDataFrame) -> tuple[Rings, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,10 +13,13 @@ import pandas as pd
 from gridgis.errors import ConflictError, DataError
 from gridgis.redraw.edits import Edit
 from gridgis.redraw.facts import RESIDENTS, Facts
-from gridgis.redraw.figures import FREE, figures
-from gridgis.redraw.operations import Operation, Retire, apply, to_json
+from gridgis.redraw.figures import figures
+from gridgis.redraw.operations import Assign, Operation, Retire, apply, to_json
+from gridgis.redraw.painting import with_cells_between
+from gridgis.redraw.refusal import Refused
 from gridgis.redraw.repairing import repair
 from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of
+from gridgis.tasks.edit_report import EditReport, step_report
 from gridgis.tasks.plan_state import (
     DEFAULT_PLAN,
     STORED,
@@ -34,62 +37,12 @@ from gridgis.tasks.plan_state import (
     take_up,
     with_registers,
 )
-from gridgis.text import Lang, t
+from gridgis.tasks.redraw_files import cells_around
+
+__all__ = ["WAIT_S", "EditReport", "append", "edit", "history", "lock", "mend", "redo", "step_report", "undo"]
 
 WAIT_S: Final = 30.0
 _TRIES: Final = 200
-FIGURES: Final = ("area_m2", "households", "population", "buildings", "incidents", "natural_villages")
-_WHOLE: Final = FIGURES[1:]
-
-
-@dataclass(frozen=True, slots=True)
-class EditReport:
-    """An edit that entered a plan."""
-
-    plan: str
-    rev: int
-    """Number of the plan's last entry."""
-    area: str
-    state: PlanState
-    """The plan with the edit in it."""
-    roles: Mapping[str, str]
-    """What became of each grid that is not the same: `created`, `retired`, `gained`, `lost`, `reshaped`, `touched`."""
-    before: pd.DataFrame
-    """`redraw.figures` of the area's grids before, with the row `""` for ground nobody holds."""
-    after: pd.DataFrame
-    """Likewise afterwards."""
-    lineage: tuple[tuple[str, str, str], ...]
-    """Code, kind, parent."""
-    notes: tuple[tuple[str, Mapping[str, object]], ...]
-    """Message keys and values: what was done that was not asked for."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The difference the edit makes, for `--json`."""
-        changed = [{"code": code, "op": role, **self._figures(code)} for code, role in self.roles.items()]
-        conserved = {
-            name: {side: _number(name, table[name].sum(min_count=1)) for side, table in self._sides().items()}
-            for name in ("area_m2", *RESIDENTS, "incidents")
-        }
-        return {
-            "plan": self.plan,
-            "rev": self.rev,
-            "area": self.area,
-            "changed": changed,
-            "conserved": conserved,
-            "uncovered_m2": {side: _figure(table, FREE, "area_m2") for side, table in self._sides().items()},
-            "lineage": [{"code": code, "kind": kind, "parent": parent} for code, kind, parent in self.lineage],
-            "notes": [t(key, "en", **values) for key, values in self.notes],
-        }
-
-    def messages(self, lang: Lang) -> list[str]:
-        """The notes in a language."""
-        return [t(key, lang, **values) for key, values in self.notes]
-
-    def _sides(self) -> dict[str, pd.DataFrame]:
-        return {"before": self.before, "after": self.after}
-
-    def _figures(self, code: str) -> dict[str, Any]:
-        return {name: {side: _figure(table, code, name) for side, table in self._sides().items()} for name in FIGURES}
 
 
 def edit(
@@ -139,7 +92,7 @@ def edit(
         locked = _named(op) & now.locked
         if locked:
             raise DataError("redrawing.locked", grids=", ".join(sorted(locked)), plan=plan)
-        done = apply(draft.now, op, taken=taken - {*draft.now.codes}, anchors=anchors(known, draft.now.attributes))
+        op, done = _applied(ws, draft, op, taken=taken - {*draft.now.codes}, facts=known)
         _refuse_locked(done, now)
         if rev is not None:
             _refuse_stale(now, done, rev)
@@ -170,19 +123,6 @@ def redo(
 ) -> PlanState:
     """Let the edit taken back last hold again. Refused with `ConflictError` if the plan moved on since `rev`."""
     return _step(ws, plan, "redo", who=who, why=why, rev=rev, at=at)
-
-
-def step_report(before: PlanState, after: PlanState, facts: Facts) -> EditReport:
-    """What a step of undo or redo changed, as an edit reports it."""
-    area = str(after.entries[-1].area)
-    old, new = before.areas[area], after.areas[area]
-    roles = {}
-    for code in dict.fromkeys([*old.rows, *new.rows]):
-        if old.rows.get(code) != new.rows.get(code):
-            roles[code] = "created" if code not in old.rows else "retired" if code not in new.rows else "reshaped"
-    own = figures(new.base, facts)
-    was, now = (figures(draft.now, facts, base=draft.base, known=own) for draft in (old, new))
-    return EditReport(after.name, after.rev, area, after, MappingProxyType(roles), was, now, (), ())
 
 
 def lock(
@@ -251,6 +191,21 @@ def _taken_up(ws: Workspace, state: PlanState, area: str) -> tuple[list[NewEntry
         return [], state.areas[area]
     entry, grids, home = take_up(ws, area)
     return [entry], drafted(area, grids, home)
+
+
+def _applied(ws: Workspace, draft: AreaDraft, op: Operation, *, taken: Collection[str], facts: Facts) -> tuple[Operation, Edit]:
+    """An operation done; ground painted beside a grid whose border is crooked takes the rest of the cells between along."""
+    at = anchors(facts, draft.now.attributes)
+    try:
+        return op, apply(draft.now, op, taken=taken, anchors=at)
+    except Refused as error:
+        if not isinstance(op, Assign) or error.rule not in ("apart", "corner"):
+            raise
+        wider = with_cells_between(draft.now, op, cells_around(ws, op.polygons))
+        if wider is None:
+            raise
+        done = apply(draft.now, wider[0], taken=taken, anchors=at)
+        return wider[0], replace(done, notes=(wider[1], *done.notes))
 
 
 def _area_of(ws: Workspace, op: Operation, state: PlanState | None, plan: str) -> str:
@@ -387,13 +342,3 @@ def _line(item: PlanEntry, state: PlanState) -> dict[str, Any]:
         "seq": item.seq, "kind": item.kind, "at": item.at, "who": item.who, "why": item.why, "area": item.area,
         "do": op.get("do"), "grids": [] if item.kind in ("base", "rebase") else grids, "holds": holds, "target": item.target,
     }  # fmt: skip
-
-
-def _figure(table: pd.DataFrame, code: str, name: str) -> float | int | None:
-    return _number(name, table.loc[code, name]) if code in table.index else None
-
-
-def _number(name: str, value: Any) -> float | int | None:
-    if pd.isna(value):
-        return None
-    return round(value) if name in _WHOLE and float(value).is_integer() else float(value)
