@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,8 @@ from gridgis.tasks.redraw_diff import DiffReport
 from gridgis.text import Lang, percent, t
 
 _FIGURES: Final = ("households", "population", "incidents", "area_m2")
-_HAPPENED: Final = {"new": "#009E73", "retired": "#7A7A7A", "changed": "#D55E00", "border": "#B9D8E3", "attributes": "#CC79A7"}
+_RETIRED: Final = "#6A2C70"
+_HAPPENED: Final = {"new": "#009E73", "changed": "#D55E00", "border": "#B9D8E3", "attributes": "#CC79A7"}
 _DAY: Final = "\n"
 """The choice of a day, in a list of names: no plan is called so."""
 _LOOK: Final = Style(opacity=0.75, line="#22303A", width=1.0)
@@ -45,14 +47,19 @@ def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
         st.html(f'<div class="gp-empty">{html.escape(shared.say("redrawpage.compare_same"))}</div>')
         return
     grids = report.found.grids
-    rows = grids.assign(code=grids.index, said=[t(f"redraw_figures.happened_{kind}", lang) for kind in grids["happened"]])
+    names = _names(ws, report, desk)
+    rows = grids.assign(
+        code=grids.index,
+        name=[names.get(code, "") for code in grids.index],
+        said=[t(f"redraw_figures.happened_{kind}", lang) for kind in grids["happened"]],
+    )
     st.html(tables.figures(_totals(report, len(grids))))
     _grids(rows, lang)
-    _moved(report, lang)
-    _officers(report, lang)
+    _moved(report, names, lang)
+    _officers(report, names, lang)
     _downloads(report, second, lang)
     chrome.section("redrawpage.compare_map")
-    chrome.plot([_layer(rows, lang)], key="rd_compare_map", height=460)
+    chrome.plot(_layers(ws, report, rows, lang), key="rd_compare_map", height=460)
 
 
 def _sides(ws: Workspace, desk: state.Desk) -> tuple[str, str]:
@@ -102,19 +109,28 @@ def _totals(report: DiffReport, count: int) -> list[tuple[str, str]]:
     return rows
 
 
-def _moved(report: DiffReport, lang: Lang) -> None:
+def _names(ws: Workspace, report: DiffReport, desk: state.Desk) -> dict[str, str]:
+    """Names of grids by code, where they have one: as they are live, else as the plan has or had them."""
+    live = ws.read("grids", columns=["name"], where={"area_code": list(report.found.areas)})["name"].dropna()
+    drafts = [draft for area, draft in desk.state.areas.items() if area in report.found.areas]
+    rows = {code: row for draft in drafts for side in (draft.taken, draft.rows) for code, row in side.items()}
+    return {code: str(row["name"]) for code, row in rows.items() if row.get("name")} | {str(c): str(n) for c, n in live.items()}
+
+
+def _moved(report: DiffReport, names: Mapping[str, str], lang: Lang) -> None:
     moved = report.found.moved
     moved = moved[~moved["rounding"].astype(bool)]
     if moved.empty:
         return
     chrome.section("redrawpage.moved")
-    named = moved.assign(**{side: moved[side].replace("", t("redrawpage.nobody", lang)) for side in ("source", "target")})
-    columns = [Column("source", t("redrawpage.col_from", lang), "code"), Column("target", t("redrawpage.col_to", lang), "code")]
+    called = {**names, "": t("redrawpage.nobody", lang)}
+    named = moved.assign(**{side: [called.get(code, code) for code in moved[side]] for side in ("source", "target")})
+    columns = [Column("source", t("redrawpage.col_from", lang), "name"), Column("target", t("redrawpage.col_to", lang), "name")]
     columns += [Column(name, t(f"redrawpage.figure_{name}", lang), "number", digits=0) for name in _FIGURES]
     st.html(tables.table(named, columns, lang, height_px=260, label=t("redrawpage.moved", lang)))
 
 
-def _officers(report: DiffReport, lang: Lang) -> None:
+def _officers(report: DiffReport, names: Mapping[str, str], lang: Lang) -> None:
     """Whose work changes."""
     found = report.found.officers
     if found.empty:
@@ -123,14 +139,17 @@ def _officers(report: DiffReport, lang: Lang) -> None:
     rows = found.assign(
         officer=found.index,
         said=[t(f"redraw_figures.happened_{kind}", lang) for kind in found["happened"]],
-        **{f"grids_{side}": [", ".join(codes) or "–" for codes in found[f"grids_{side}"]] for side in ("before", "after")},
+        **{
+            f"grids_{side}": [", ".join(names.get(code, code) for code in codes) or "–" for codes in found[f"grids_{side}"]]
+            for side in ("before", "after")
+        },
     )
     columns = [
         Column("officer", t("redrawpage.col_officer", lang), "name"),
         Column("said", t("redrawpage.col_happened", lang), "name"),
     ]
     for name in ("grids", "households", "population"):
-        title = t("redrawpage.total_grids" if name == "grids" else f"redrawpage.figure_{name}", lang)
+        title = t("redrawpage.col_grids" if name == "grids" else f"redrawpage.figure_{name}", lang)
         for side in ("before", "after"):
             kind: Kind = "text" if name == "grids" else "number"
             columns.append(Column(f"{name}_{side}", t(f"redrawpage.col_{side}", lang, figure=title), kind, digits=0))
@@ -138,7 +157,8 @@ def _officers(report: DiffReport, lang: Lang) -> None:
 
 
 def _grids(rows: gpd.GeoDataFrame, lang: Lang) -> None:
-    columns = [Column("code", t("redrawpage.col_code", lang), "code"), Column("said", t("redrawpage.col_happened", lang), "name")]
+    columns = [Column(name, t(f"redrawpage.col_{name}", lang), "code") for name in ("name", "code")]
+    columns += [Column("said", t("redrawpage.col_happened", lang), "name")]
     for figure in _FIGURES:
         title = t(f"redrawpage.figure_{figure}", lang)
         columns += [
@@ -167,13 +187,22 @@ def _report(stamp: Stamp, first: str, second: str, revs: tuple[int, ...]) -> Dif
     return redraw_diff.diff(shared.workspace(), first, second)
 
 
-def _layer(rows: gpd.GeoDataFrame, lang: Lang) -> MapLayer:
-    there = [kind for kind in _HAPPENED if (rows["happened"] == kind).any()]
+def _layers(ws: Workspace, report: DiffReport, rows: gpd.GeoDataFrame, lang: Lang) -> list[MapLayer]:
+    """The grids as they come to lie, and over them the outlines of those that end, amid the live ones."""
+    heads = {"name": "col_name", "code": "col_code", "said": "col_happened"}
+    popup = tuple(Field(column, t(f"redrawpage.{key}", lang)) for column, key in heads.items())
+    live = ws.read("grids", columns=["name", "geometry"], where={"area_code": list(report.found.areas)})
+    around = MapLayer("around", t("redrawpage.side_live", lang), live, Style(fill="#FFFFFF", opacity=0.7, line="#8B98A1"))
+    ends = rows["happened"] == "retired"
+    kept = gpd.GeoDataFrame(rows[["code", "name", "said", "happened"]], geometry=rows.geometry, crs=rows.crs)
+    there = [kind for kind in _HAPPENED if (kept["happened"][~ends] == kind).any()]
     labels: dict[object, str] = {kind: t(f"redraw_figures.happened_{kind}", lang) for kind in there}
     look = categories("happened", labels, colours=[_HAPPENED[kind] for kind in there], base=_LOOK)
-    popup = (Field("code", t("redrawpage.col_code", lang)), Field("said", t("redrawpage.col_happened", lang)))
-    kept = gpd.GeoDataFrame(rows[["code", "said", "happened"]], geometry=rows.geometry, crs=rows.crs)
-    return MapLayer("changed", t("redrawpage.compare_map", lang), kept, look, popup, "code", True)
+    layers = [around, MapLayer("changed", t("redrawpage.compare_map", lang), kept[~ends], look, popup, "name")]
+    gone = Style(fill=_RETIRED, opacity=0.12, line=_RETIRED, width=2.5)
+    if ends.any():
+        layers.append(MapLayer("retired", t("redraw_figures.happened_retired", lang), kept[ends], gone, popup, "name"))
+    return layers if not ends.all() else [around, layers[-1]]
 
 
 def _file(report: DiffReport, ending: str, lang: Lang) -> bytes:

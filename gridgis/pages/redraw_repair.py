@@ -63,16 +63,20 @@ def offer(ws: Workspace, plan: str, area: str, *, refused: GridgisError, editabl
 
 
 def _confirm(ws: Workspace, plan: str, area: str, done: Repaired, *, width_m: float, keep: Keep) -> None:
-    lang, moved = shared.lang(), done.moved
-    m2 = shared.number(float(moved["gained_m2"].sum()), digits=2)
-    st.markdown(shared.plain(t("redrawpage.repair_sure", lang, plan=plan, m2=m2, count=len(moved))))
+    lang = shared.lang()
+    st.markdown(shared.plain(t("redrawpage.repair_sure", lang, plan=plan, **_sums(done.moved))))
     if st.button(t("redrawpage.repair_do", lang), type="primary", key="rd_repair"):
         with shared.guarded():
             told = {"who": shared.author(), "why": redraw_state.reason()}
             after, moved = redrawing.mend(ws, area, plan=plan, gap_width_m=width_m, keep=keep, **told)
             redraw_state.keep(after)
-            redraw_state.tell(t("redrawpage.repaired", lang, m2=m2, count=len(moved)))
+            redraw_state.tell(t("redrawpage.repaired", lang, **_sums(moved)))
             st.rerun()
+
+
+def _sums(moved: pd.DataFrame) -> dict[str, object]:
+    gained, lost = (shared.number(float(moved[f"{way}_m2"].sum()), digits=2) for way in ("gained", "lost"))
+    return {"count": len(moved), "gained": gained, "lost": lost}
 
 
 def _lists(found: tuple[Defect, ...], done: Repaired | None, lang: Lang) -> None:
@@ -121,7 +125,7 @@ def _layers(ws: Workspace, area: str, found: tuple[Defect, ...], lang: Lang) -> 
     grids = grids.assign(code=grids.index)
     code = (Field("code", t("redrawpage.col_code", lang)),)
     shown = gpd.GeoDataFrame(grids[["code"]], geometry=shapely.make_valid(grids.geometry.to_numpy()), crs=grids.crs)
-    ground = MapLayer("ground", t("redrawpage.total_grids", lang), shown, Style(fill="#B9D8E3", opacity=0.5), code, "code")
+    ground = MapLayer("ground", t("redrawpage.col_grids", lang), shown, Style(fill="#B9D8E3", opacity=0.5), code, "code")
     spots = gpd.GeoDataFrame(
         {
             "kind": [one.kind for one in found],

@@ -11,8 +11,9 @@ from gridgis.errors import GridgisError
 from gridgis.pages import shared
 from gridgis.text import Lang, t
 
+_DIRTY: Final = "redraw_opening.dirty"
+_COUNTED: Final = ("overlaps", "gaps", "outside", "invalid", "slivers", "misfits")
 _HERE: Final[Mapping[str, str]] = {
-    "redraw_opening.dirty": "redrawpage.say_dirty",
     "redrawing.conflict": "redrawpage.say_conflict",
     "redrawing.not_approved": "redrawpage.say_not_approved",
     "redrawing.rebase_touched": "redrawpage.say_rebase_touched",
@@ -28,6 +29,10 @@ def sentence(error: GridgisError, lang: Lang) -> str:
     >>> sentence(GridgisError("redrawing.unknown_area", area="A"), "en")
     'The area A has no boundary in the workspace. Import its boundary on the page Data, or choose another area.'
     """
+    if error.key == _DIRTY:
+        counts = {name: int(str(error.values[name])) for name in _COUNTED}
+        found = [t(f"redrawpage.dirty_{name}", lang, n=count) for name, count in counts.items() if count]
+        return t("redrawpage.say_dirty", lang, found=t("redrawpage.comma", lang).join(found))
     here = _HERE.get(error.key)
     return error.message(lang) if here is None else t(here, lang, **error.values)
 

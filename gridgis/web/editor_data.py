@@ -163,7 +163,7 @@ def operation(ground: Ground, told: Mapping[str, Any], *, cells: Mapping[str, An
         The ground the browser showed when it was done.
     told
         `do` and its own fields: `vertex` and `to`; `edge` (two vertex numbers) and `to`; `grid` or `grids`; `line`;
-        `cells` and `to`.
+        `cells` and `to`; `exclaves` where a grid may come to lie in several parts.
     cells
         Unit cells by code, for painting.
 
@@ -179,7 +179,7 @@ def operation(ground: Ground, told: Mapping[str, Any], *, cells: Mapping[str, An
     >>> operation(ground, {"do": "split", "grid": "G1", "line": [0, [0, 2, 0.5], 3]})["line"]
     [[500000.0, 3366000.0], [500050.0, 3366000.0], [500100.0, 3366100.0]]
     """
-    do = told.get("do")
+    do, wishes = told.get("do"), {"exclaves": True} if told.get("exclaves") is True else {}
     try:
         match do:
             case "move_vertex":
@@ -192,18 +192,19 @@ def operation(ground: Ground, told: Mapping[str, Any], *, cells: Mapping[str, An
             case "split":
                 return {"do": do, "grid": str(told["grid"]), "line": ground.line(told["line"])}
             case "reshape":
-                return {"do": do, "line": ground.line(told["line"])}
+                return {"do": do, "line": ground.line(told["line"]), **wishes}
             case "merge":
-                return {"do": do, "grids": [str(code) for code in told["grids"]]}
+                return {"do": do, "grids": [str(code) for code in told["grids"]], **wishes}
             case "retire":
-                return {"do": do, "grid": str(told["grid"])}
+                to = "free" if told.get("to") == "free" else "neighbours"
+                return {"do": do, "grid": str(told["grid"]), "to": to, **wishes}
             case "create":
-                return {"do": do, "polygon": [ground.line(told["line"])]}
+                return {"do": do, "polygon": [ground.line(told["line"])], **wishes}
             case "assign" if "cells" in told:
                 ground_of_cells = shapely.union_all([(cells or {})[code] for code in told["cells"]])
-                return {"do": do, "to": str(told["to"]), "polygons": rings_of(ground_of_cells)}
+                return {"do": do, "to": str(told["to"]), "polygons": rings_of(ground_of_cells), **wishes}
             case "assign":
-                return {"do": do, "to": str(told["to"]), "polygon": [ground.line(told["line"])]}
+                return {"do": do, "to": str(told["to"]), "polygon": [ground.line(told["line"])], **wishes}
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("editor.bad_operation") from error
     raise DataError("editor.bad_operation")

@@ -1,8 +1,11 @@
 // The planners' editor: keeps map, view, selection and tool on its element between reruns; every edit is one small operation to Python.
+const GE_TEARING = new Set(['reshape', 'merge', 'retire', 'create', 'assign']);   // what may leave a grid in several parts
+
 class GeEditor {
   constructor(L, root) {
     this.L = L; this.root = root; this.canvas = root.querySelector('.gg-canvas'); this.stage = root.querySelector('.ge-stage');
-    Object.assign(this, { ground: null, guides: null, mode: 'select', picked: new Set(), locked: new Set(), lifted: new Set(), brushed: new Set(), line: [], active: null, drag: null, pointer: null, snapped: null, fault: null, busy: null, figures: new Map(), touched: [], docs: new Map(), sort: ['code', 1] });
+    Object.assign(this, { ground: null, guides: null, mode: 'select', picked: new Set(), locked: new Set(), lifted: new Set(), brushed: new Set(), line: [], active: null, drag: null, pointer: null, snapped: null, fault: null, busy: null, figures: new Map(), touched: [], docs: new Map(), names: new Map(), sort: ['code', 1] });
+    this.wishes = { exclaves: false, free: false };
     this.snaps = { on: true, vertices: true, edges: true, roads: true, buildings: true, cells: true };
     const map = this.map = L.map(this.canvas, { attributionControl: false, zoomControl: false, zoomSnap: 0.25, zoomDelta: 1, maxZoom: 23, minZoom: 3, wheelPxPerZoomLevel: 90, doubleClickZoom: false, boxZoom: false, worldCopyJump: false });
     map.setView([0, 0], 3, { animate: false });
@@ -35,6 +38,7 @@ class GeEditor {
       if (this.drag) this.hands.cancelDrag();
       this.ground = new GeGround(ground); this.token = data.ground.token; this.lifted.clear(); this.grips = null; this.active = null;
     }
+    for (const [i, code] of this.ground.codes.entries()) this.names.set(code, this.ground.names[i]);
     const before = this.figures;
     this.figures = new Map(Object.entries(data.figures.rows)); this.locked = new Set(data.locked);
     if ((another || answered?.good) && before.size) this.compare(before);
@@ -159,7 +163,8 @@ class GeEditor {
     this.panel.refusal(null); this.panel.tools(); this.tell(this.data.text.working);
     this.late = setTimeout(() => { this.busy = null; this.settle(); this.panel.tools(); this.tell(this.data.text.no_answer, true); }, 45_000);
     this.live.paint();
-    this.trigger('op', { ...op, n: this.busy, rev: this.data.rev });
+    const wished = { ...(this.wishes.exclaves && GE_TEARING.has(op.do) && { exclaves: true }), ...(this.wishes.free && op.do === 'retire' && { to: 'free' }) };
+    this.trigger('op', { ...op, ...wished, n: this.busy, rev: this.data.rev });
   }
 
   blame(answer) {

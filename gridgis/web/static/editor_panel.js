@@ -1,7 +1,7 @@
 // Beside and above the map: tools, what a refusal says, figures before and after, and the table of grids.
 const GE_ICONS = {
   select: 'M3 2l10 5-4.4 1.4L7 13z', reshape: 'M2 12c3-9 4 3 7-4s3-4 5-5', split: 'M3 3h10v10H3zM3 9l10-3', create: 'M3 3h10v10H3zM8 5.5v5M5.5 8h5', give: 'M2 4h6v8H2zM8 8h6M11.5 5.5L14 8l-2.5 2.5', paint: 'M3 3h4v4H3zM7 7h4v4H7zM11 11h3v3h-3z',
-  merge: 'M2 4h12v8H2zM8 4v1.5M8 7.2v1.6M8 10.5V12', retire: 'M3 3h10v10H3zM5.5 5.5l5 5M10.5 5.5l-5 5', lock: 'M4 7h8v6H4zM5.5 7V5a2.5 2.5 0 0 1 5 0v2', undo: 'M6 3L3 6l3 3M3 6h6a4 4 0 0 1 0 8H6', redo: 'M10 3l3 3-3 3M13 6H7a4 4 0 0 0 0 8h3', snap: 'M4 3v5a4 4 0 0 0 8 0V3M4 5.5h2.5M9.5 5.5H12',
+  merge: 'M2 4h12v8H2zM8 4v1.5M8 7.2v1.6M8 10.5V12', retire: 'M3 3h10v10H3zM5.5 5.5l5 5M10.5 5.5l-5 5', lock: 'M4 7h8v6H4zM5.5 7V5a2.5 2.5 0 0 1 5 0v2', undo: 'M6 3L3 6l3 3M3 6h6a4 4 0 0 1 0 8H6', redo: 'M10 3l3 3-3 3M13 6H7a4 4 0 0 0 0 8h3', snap: 'M4 3v5a4 4 0 0 0 8 0V3M4 5.5h2.5M9.5 5.5H12', wish: 'M2.5 5h5.5M11.5 5h2M2.5 11h2M8 11h5.5M9.7 3.3v3.4M6.2 9.3v3.4',
 };
 const GE_KEYS = { undo: 'Ctrl-Z', redo: 'Ctrl-Y' };
 
@@ -43,8 +43,15 @@ class GePanel {
       tick.onchange = () => { ed.snaps[kind] = tick.checked; this.snap.classList.toggle('ge-off', !ed.snaps.on); ed.sheet.paint(); };
       list.append(ggNode('label', {}, tick, ggNode('span', {}, t[`snap_${kind}`])));
     }
+    const wishes = ggNode('div', { class: 'ge-menu ge-wishes' });
+    for (const wish of ['exclaves', 'free']) {
+      const tick = ggNode('input', { type: 'checkbox', checked: ed.wishes[wish], 'data-wish': wish });
+      tick.onchange = () => { ed.wishes[wish] = tick.checked; this.wish.classList.toggle('ge-set', ed.wishes.exclaves || ed.wishes.free); };
+      wishes.append(ggNode('label', {}, tick, ggNode('span', {}, t[`wish_${wish}`])));
+    }
+    this.wish = ggNode('details', { class: 'ge-snap' }, ggNode('summary', { title: t.title_wish, 'aria-label': t.do_wish }, this.icon('wish'), ggNode('span', {}, t.do_wish)), wishes);
     this.snap = ggNode('details', { class: 'ge-snap' }, ggNode('summary', { title: t.title_snap, 'aria-label': t.do_snap }, this.icon('snap'), ggNode('span', {}, t.do_snap)), list);
-    this.bar.replaceChildren(group(t.group_modes, ...modes), group(t.group_acts, merge, retire, lock), group(t.group_steps, this.button('undo', act(() => ed.step('undo'))), this.button('redo', act(() => ed.step('redo')))), this.snap);
+    this.bar.replaceChildren(group(t.group_modes, ...modes), group(t.group_acts, merge, retire, lock), group(t.group_steps, this.button('undo', act(() => ed.step('undo'))), this.button('redo', act(() => ed.step('redo')))), this.snap, this.wish);
     this.bar.setAttribute('aria-label', t.tools);
     const round = (sign, label, action) => { const b = ggNode('button', { type: 'button', 'aria-label': label, title: label }, sign); b.onclick = action; return b; };
     this.zoom.replaceChildren(round('+', t.zoom_in, () => ed.map.zoomIn()), round('−', t.zoom_out, () => ed.map.zoomOut()), round('⤢', t.whole, () => { ed.placed = false; ed.place(); }));
@@ -116,7 +123,7 @@ class GePanel {
     return [ggNode('h4', {}, title), ggNode('div', { class: cls }, table)];
   }
 
-  label(code) { const ed = this.ed, i = ed.ground.index.get(code); return (i !== undefined && ed.ground.names[i]) || (code.length > 8 ? `…${code.slice(-4)}` : code); }
+  label(code) { return this.ed.names.get(code) || (code.length > 8 ? `…${code.slice(-4)}` : code); }   // also of a grid that is gone
 
   drawTouched() {
     const ed = this.ed, t = ed.data.text;

@@ -37,7 +37,7 @@ class GeHands {
     const ed = this.ed;
     if (e.button || !ed.ground || !e.isPrimary || e.target.closest('.ge-over')) return;
     ed.canvas.focus({ preventScroll: true });
-    ed.panel.snap.open = false;
+    ed.panel.snap.open = ed.panel.wish.open = false;
     if (ed.busy) return;
     if (ed.mode === 'select') {
       const handle = this.handleAt(e);
@@ -171,7 +171,7 @@ class GeHands {
     const ed = this.ed, command = e.ctrlKey || e.metaKey, letter = e.key.toLowerCase();
     if (e.target.matches('input, select, textarea') && e.key !== 'Escape') return;
     let done = true;
-    if (e.key === 'Escape') { if (ed.panel.snap.open) ed.panel.snap.open = false; else if (!this.cancelDrag()) { if (ed.line.length) { ed.line = []; ed.snapped = null; ed.hint(); ed.repaint(); } else if (ed.fault) ed.forgive(); else if (ed.mode !== 'select') ed.turn('select'); else ed.pick(null); } }
+    if (e.key === 'Escape') { if (ed.panel.snap.open || ed.panel.wish.open) ed.panel.snap.open = ed.panel.wish.open = false; else if (!this.cancelDrag()) { if (ed.line.length) { ed.line = []; ed.snapped = null; ed.hint(); ed.repaint(); } else if (ed.fault) ed.forgive(); else if (ed.mode !== 'select') ed.turn('select'); else ed.pick(null); } }
     else if (command && letter === 'z') ed.step(e.shiftKey ? 'redo' : 'undo');
     else if (command && letter === 'y') ed.step('redo');
     else if (e.key === 'Enter' && ed.line.length) this.finish();
