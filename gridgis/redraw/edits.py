@@ -194,7 +194,8 @@ def _require_connected(code: str, shape: BaseGeometry | None, before: Partition,
     if exclaves or parts == 1 or (code in before.codes and parts <= shapely.get_num_geometries(before.shape(code))):
         return
     pieces = sorted(shapely.get_parts(shape), key=lambda part: float(part.area))
-    raise Refused("redraw.torn", codes=(code,), place=pieces[0], code=code, parts=int(parts))
+    off = round(sum(float(part.area) for part in pieces[:-1]), 1)
+    raise Refused("redraw.torn", codes=(code,), place=pieces[0], code=code, parts=int(parts), area=off)
 
 
 def _table(table: pd.DataFrame, gone: set[str], rows: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame | None:

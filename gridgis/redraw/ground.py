@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gridgis.redraw.edits import FREE, Edit, Lineage, Note, Sheet, open_sheet
-from gridgis.redraw.faces import border_lengths
+from gridgis.redraw.faces import border_lengths, dissolve
 from gridgis.redraw.noding import Floats
 from gridgis.redraw.partition import SNAP_M, Partition
 from gridgis.redraw.refusal import Refused
 from gridgis.redraw.verbs import Assign, Create, Merge, Retire, Rings
 from gridgis.topology import segments
 
-_NOTHING_M2 = 1e-4
+CRUMB_M2: Final = 2500.0
+"""What is cut off a grid and smaller than this, a quarter of a unit cell, goes along with the ground it was cut off by …"""
+CRUMB_SHARE: Final = 0.25
+"""… if it is smaller than this share of that ground, too."""
+
+_NOTHING_M2: Final = 1e-4
 
 
 def merge(partition: Partition, op: Merge, *, taken: Collection[str] = ()) -> Edit:
@@ -48,7 +54,7 @@ def merge(partition: Partition, op: Merge, *, taken: Collection[str] = ()) -> Ed
 
 
 def assign(partition: Partition, op: Assign, *, taken: Collection[str] = ()) -> Edit:
-    """Ground goes to a grid.
+    """Ground goes to a grid, and with it crumbs it would cut off those that lose it (`CRUMB_M2`).
 
     >>> from gridgis import toy
     >>> from gridgis.redraw.partition import partition_of
@@ -68,6 +74,9 @@ def assign(partition: Partition, op: Assign, *, taken: Collection[str] = ()) -> 
     moved = _take(sheet, wanted, sources)
     if not moved:
         raise Refused("redraw.nothing_to_assign", codes=(op.to,), place=wanted, to=op.to)
+    if not op.exclaves:
+        notes += _take_crumbs(sheet, moved, wanted, to=op.to)
+        _require_reached(sheet.held(op.to), moved, op.to)
     sheet.held(op.to).extend(face for pieces in moved.values() for face in pieces)
     sheet.notes += notes
     return sheet.finish(exclaves=op.exclaves)
@@ -93,6 +102,8 @@ def create(partition: Partition, op: Create, *, taken: Collection[str] = ()) -> 
     given = {code: sum(face.area for face in pieces) for code, pieces in moved.items() if code != FREE}
     parent = min(given, key=lambda code: (-given[code], code)) if given else None
     code = sheet.new_grid(parent, code=op.code, name=op.name)
+    if not op.exclaves:
+        notes += _take_crumbs(sheet, moved, wanted, to=code)
     sheet.pieces[code] = [face for pieces in moved.values() for face in pieces]
     sheet.lineage += [Lineage(code, donor, "cut from") for donor in sorted(given)]
     sheet.notes += notes
@@ -211,3 +222,49 @@ def _take(sheet: Sheet, wanted: BaseGeometry, sources: Iterable[str]) -> dict[st
         place = shapely.union_all([partition.shape(code) for code in swallowed])
         raise Refused("redraw.swallowed", codes=swallowed, place=place, grids=", ".join(swallowed), count=len(swallowed))
     return taken
+
+
+def crumb_limit(drawn: BaseGeometry) -> float:
+    """Below how many m² ground goes along with drawn ground without being asked for.
+
+    >>> crumb_limit(shapely.box(0, 0, 100, 100)), crumb_limit(shapely.box(0, 0, 20, 20))
+    (2500.0, 100.0)
+    """
+    return min(CRUMB_M2, CRUMB_SHARE * float(drawn.area))
+
+
+def _take_crumbs(sheet: Sheet, moved: dict[str, list[BaseGeometry]], wanted: BaseGeometry, *, to: str) -> list[Note]:
+    """Small pieces that would be cut off a grid go along, into `moved`; what is larger is left for the rule to refuse."""
+    limit = crumb_limit(wanted)
+    crumbs: dict[str, list[BaseGeometry]] = {}
+    for code in moved:
+        if code == FREE:
+            continue
+        earlier = int(shapely.get_num_geometries(sheet.partition.shape(code)))
+        parts = sorted(shapely.get_parts(dissolve(sheet.pieces[code])), key=lambda part: -float(part.area))
+        if small := [part for part in parts[earlier:] if part.area < limit]:
+            crumbs[code] = small
+            sheet.pieces[code] = [part for part in parts if not any(part is crumb for crumb in small)]
+    for code, small in crumbs.items():
+        moved[code] = [*moved[code], *small]
+    if not crumbs:
+        return []
+    area = sum(float(part.area) for small in crumbs.values() for part in small)
+    told = {"grids": ", ".join(sorted(crumbs)), "to": to, "area": round(area, 1), "limit": round(limit)}
+    return [Note("redraw.crumbs", told)]
+
+
+def _require_reached(held: Collection[BaseGeometry], moved: dict[str, list[BaseGeometry]], to: str) -> None:
+    """Ground that does not border on the grid it goes to is refused, with how far off it is."""
+    faces = [face for pieces in moved.values() for face in pieces]
+    own = shapely.get_parts(dissolve(held))
+    parts = shapely.get_parts(dissolve([*held, *faces]))
+    off = [part for part in parts if not shapely.intersects(part, shapely.point_on_surface(own)).any()]
+    if not off or len(parts) <= len(own):
+        return
+    gaps = [float(shapely.distance(own, part).min()) for part in off]
+    gap = min(gaps)
+    place = off[gaps.index(gap)]
+    if gap <= SNAP_M:
+        raise Refused("redraw.corner", codes=(to,), place=place, to=to)
+    raise Refused("redraw.apart", codes=(to,), place=place, to=to, gap=round(gap, 1))
