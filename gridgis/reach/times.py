@@ -56,7 +56,7 @@ def times(network: Network, sources: Floats, targets: Floats, *, speed_kmh: floa
     """
     metres, nearest, start, end = _metres(network, sources, targets, off_m=off_m, each=False)
     off, lost = np.flatnonzero(end.edge < 0), np.flatnonzero(start.edge < 0)
-    return Times(metres[0] / _metres_per_second(speed_kmh), nearest, off.astype(np.intp), lost.astype(np.intp))
+    return Times(metres[0] / metres_per_second(speed_kmh), nearest, off.astype(np.intp), lost.astype(np.intp))
 
 
 def time_matrix(
@@ -72,10 +72,15 @@ def time_matrix(
     >>> time_matrix(network, np.array([[x, y], [x + 400, y]]), np.array([[x + 100, y]]), speed_kmh=3.6).round(6).tolist()
     [[100.0], [300.0]]
     """
-    return _metres(network, sources, targets, off_m=off_m, each=True)[0] / _metres_per_second(speed_kmh)
+    return _metres(network, sources, targets, off_m=off_m, each=True)[0] / metres_per_second(speed_kmh)
 
 
-def _metres_per_second(speed_kmh: float) -> float:
+def metres_per_second(speed_kmh: float) -> float:
+    """A speed in the unit of times; DataError if it is none.
+
+    >>> metres_per_second(3.6)
+    1.0
+    """
     if not (np.isfinite(speed_kmh) and speed_kmh > 0):
         raise DataError("reach.speed", speed_kmh=speed_kmh)
     return speed_kmh / 3.6
