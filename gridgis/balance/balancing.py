@@ -98,7 +98,8 @@ def balance(
     starts
         Starts for each taste: from random trees, and with today's grids all but one from these.
     prefer
-        Name of the taste whose plans come first; None: the least faults together.
+        Name of the taste whose plans come first. None: the least faults together; but `stay` where there are grids today and
+        both bounds: these say what is even enough, and an officer knows the people of the grid.
     rng
         Source of all randomness: the same generator state gives the same plans.
     progress
@@ -142,6 +143,8 @@ def balance(
     if not good:
         progress("balance.stage_prove", 0, 1)
         good = [(_rescued(task, drafts, free), runs[0][0])]
+    if prefer is None and today is not None and low and high is not None:
+        prefer = STAY
     return ranked([_plan(task, draft, taste) for draft, taste in good], taste=prefer)
 
 

@@ -43,7 +43,7 @@ TASTES: Final = (
     Taste("both", balance=20.0, compact=1.0, cut=0.5, change=0.5),
     Taste("even", balance=40.0, compact=0.4, cut=0.2, change=0.5),
     Taste("compact", balance=2.0, compact=1.0, cut=0.5, change=0.5),
-    Taste("stay", balance=1.0, compact=0.1, cut=0.05, change=12.0),
+    Taste("stay", balance=1.0, compact=0.5, cut=1.0, change=20.0),
 )
 # searched for only where there are grids today
 STAY: Final = "stay"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gridgis.balance.improving import STAY
 from gridgis.balance.sheet import Sheet
 
 
@@ -69,7 +70,7 @@ def ranked(plans: Sequence[Plan], *, taste: str | None = None) -> Plans:
     plans
         At least one; of equal ones the first counts.
     taste
-        Plans searched for this come first within the front.
+        Plans searched for this come first within the front; `stay`: the fewer units move, the earlier.
 
     Examples
     --------
@@ -82,7 +83,8 @@ def ranked(plans: Sequence[Plan], *, taste: str | None = None) -> Plans:
     scale = np.maximum(faults.max(axis=0), 1e-12)
     score = (faults / scale).sum(axis=1)
     front = undominated(faults)
-    order = sorted(range(len(plans)), key=lambda i: (not front[i], plans[i].taste != taste, score[i], i))
+    moved = faults[:, 2] if taste == STAY else np.zeros(len(plans))
+    order = sorted(range(len(plans)), key=lambda i: (not front[i], moved[i], plans[i].taste != taste, score[i], i))
     return Plans(tuple(plans[i] for i in order if front[i]), tuple(plans[i] for i in order if not front[i]))
 
 
