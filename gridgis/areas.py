@@ -11,6 +11,7 @@ import shapely
 
 from gridgis.errors import DataError
 from gridgis.topology import cover, overlaps
+from gridgis.validity import why_invalid
 
 # what two areas may share by careless drawing, as a share of the smaller one; and what is let pass however small that is
 _OVERLAP_SHARE: Final = 0.01
@@ -51,7 +52,7 @@ def checked_areas(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         raise DataError("topology.not_polygon", row=called(areas, at), kind=shapes[at].geom_type)
     if (bad := ~shapely.is_valid(shapes)).any():
         at = int(bad.argmax())
-        raise DataError("topology.invalid", row=called(areas, at), reason=shapely.is_valid_reason(shapes[at]))
+        raise DataError("topology.invalid", row=called(areas, at), reason=why_invalid(shapes[at]))
     order = np.argsort(names.to_numpy(dtype=str), kind="stable")
     columns = {"name": areas["name"].to_numpy()[order]} if "name" in areas else {}
     index = pd.Index(names.to_numpy(dtype=object)[order], name="code")

@@ -11,6 +11,7 @@ import locale
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib import resources
@@ -19,6 +20,27 @@ from typing import Any, Final, Literal, cast
 
 Lang = Literal["zh", "en"]
 LANGS: Final[tuple[Lang, ...]] = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A message that fills a placeholder of another one, in that one's language; `str` gives the English.
+
+    >>> t("crs.missing", "zh", layer=Phrase("general.yes", {}))[:4]
+    '图层 是'
+    """
+
+    key: str
+    """Name of the message."""
+    values: Mapping[str, object]
+    """What fills its placeholders."""
+
+    def said(self, lang: Lang) -> str:
+        """The phrase in a language."""
+        return t(self.key, lang, **self.values)
+
+    def __str__(self) -> str:
+        return self.said("en")
 
 
 class _Words(Formatter):
@@ -57,12 +79,13 @@ def t(key: str, lang: Lang, /, **values: object) -> str:
     Raises `KeyError` for an unknown key or a missing value: a gap in a catalogue is a defect, not a blank.
 
     A placeholder `{rows:|row|rows}` is the first word where `rows` is 1 and the second one otherwise, for languages that
-    tell them apart.
+    tell them apart. A value that is a `Phrase` is said in the same language.
 
     >>> t("general.yes", "zh"), t("general.yes", "en")
     ('是', 'yes')
     """
-    return _WORDS.vformat(catalogue(lang)[key], (), values)
+    told = {name: value.said(lang) if isinstance(value, Phrase) else value for name, value in values.items()}
+    return _WORDS.vformat(catalogue(lang)[key], (), told)
 
 
 def pick_lang(wish: str | None = None) -> Lang:

@@ -22,6 +22,7 @@ from gridgis.redraw.fitting import Fit, fit, left_over, mean_width
 from gridgis.redraw.partition import Outline, Shapes, frozen_shapes
 from gridgis.text import number
 from gridgis.topology import overlaps
+from gridgis.validity import why_invalid
 
 CRACK_WIDTH_M: Final = 1.0
 """Ground nobody holds whose mean width is below this is a gap; wider ground is free ground."""
@@ -86,7 +87,7 @@ def taken(grids: gpd.GeoDataFrame, area: gpd.GeoDataFrame) -> Given:
     outline = area.geometry.iloc[0]
     outline = shapely.force_2d(outline) if shapely.has_z(outline) else outline
     if not isinstance(outline, (shapely.Polygon, shapely.MultiPolygon)) or outline.is_empty or not outline.is_valid:
-        reason = "–" if outline is None or outline.is_empty else shapely.is_valid_reason(outline)
+        reason = "–" if outline is None or outline.is_empty else why_invalid(outline)
         raise DataError("redraw_opening.no_area", area=code, reason=reason)
     codes = tuple(str(value) for value in grids.index)
     if len(set(codes)) != len(codes):

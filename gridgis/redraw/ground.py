@@ -16,6 +16,7 @@ from gridgis.redraw.partition import SNAP_M, Partition
 from gridgis.redraw.refusal import Refused
 from gridgis.redraw.verbs import Assign, Create, Merge, Retire, Rings
 from gridgis.topology import segments
+from gridgis.validity import why_invalid, why_no_polygon
 
 CRUMB_M2: Final = 2500.0
 """What is cut off a grid and smaller than this, a quarter of a unit cell, goes along with the ground it was cut off by …"""
@@ -151,10 +152,10 @@ def _within(partition: Partition, polygons: Iterable[Rings]) -> tuple[BaseGeomet
     try:
         shapes = np.array([shapely.Polygon(rings[0], rings[1:]) for rings in polygons], dtype=object)
     except (ValueError, IndexError, shapely.GEOSException) as error:
-        raise Refused("redraw.polygon_broken", reason=str(error)) from error
+        raise Refused("redraw.polygon_broken", reason=why_no_polygon(error)) from error
     for shape in shapes:
         if not shape.is_valid:
-            raise Refused("redraw.polygon_broken", place=shape, reason=shapely.is_valid_reason(shape))
+            raise Refused("redraw.polygon_broken", place=shape, reason=why_invalid(shape))
     whole = shapely.union_all(shapes, grid_size=SNAP_M) if len(shapes) else shapely.Polygon()
     if whole.area < 1.0:
         raise Refused("redraw.polygon_small", place=whole, area=round(float(whole.area), 3))

@@ -175,7 +175,7 @@ def test_three_dimensional_and_foreign_codes() -> None:
         (None, "no boundary"),
         (shapely.Polygon(), "no boundary"),
         (shapely.Point(X, Y), "Point"),
-        (shapely.Polygon([(X, Y), (X + 100, Y + 100), (X + 100, Y), (X, Y + 100)]), "Self-intersection"),
+        (shapely.Polygon([(X, Y), (X + 100, Y + 100), (X + 100, Y), (X, Y + 100)]), "the line crosses itself"),
     ],
 )
 def test_shapes_that_cannot_be_cut_are_named(shape: shapely.Geometry | None, word: str) -> None:

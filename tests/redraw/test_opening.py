@@ -187,7 +187,7 @@ def test_what_has_to_be_there_is_asked_for() -> None:
         open_partition(toy.grids(), toy.areas())
     with pytest.raises(DataError, match="more than once among the grids: G1"):
         open_partition(toy.grids().iloc[[0, 0, 1]], toy.areas().iloc[[0]])
-    with pytest.raises(DataError, match="Self-intersection"):
+    with pytest.raises(DataError, match="crosses itself"):
         open_partition(toy.grids(), area(Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])))
     with pytest.raises(CrsError):
         open_partition(toy.grids().to_crs(4490), toy.areas().iloc[[0]].to_crs(4490))
