@@ -18,9 +18,11 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from gridgis.redraw.fitting import left_over
+from gridgis.redraw.defects import CRACK_WIDTH_M
+from gridgis.redraw.fitting import left_over, mean_width
 from gridgis.redraw.partition import SNAP_M, Partition, Shapes
 from gridgis.text import Lang, t
+from gridgis.validity import why_invalid
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +79,8 @@ def broken(
     partition
         What to judge.
     before
-        What it came from: the outline must be the same, and no ground may have become free; None leaves that out.
+        What it came from: the outline must be the same, no ground may have become free, and nothing may have become so thin
+        that it could not be opened again; None leaves that out.
     exclaves
         Whether a grid may have several parts; those that had several before may keep as many.
     void
@@ -116,7 +119,7 @@ def _invalid(case: _Case) -> list[Broken]:
     members = np.array([*case.members(), case.now.outline], dtype=object)
     codes = [*case.codes(), ""]
     bad = np.flatnonzero(~shapely.is_valid(members) | shapely.is_empty(members))
-    return [Broken("invalid", (codes[i],), members[i], {"reason": shapely.is_valid_reason(members[i])}) for i in bad.tolist()]
+    return [Broken("invalid", (codes[i],), members[i], {"reason": why_invalid(members[i])}) for i in bad.tolist()]
 
 
 def _connected(case: _Case) -> list[Broken]:
@@ -177,6 +180,42 @@ def _uncovered(case: _Case) -> list[Broken]:
     return [Broken("uncovered", (), new, {"m2": round(new.area, 3)})]
 
 
+def _slivers(case: _Case) -> list[Broken]:
+    """Parts of grids that `opening` would not open again: thin beside a wider one."""
+    if case.before is None:
+        return []
+    found = []
+    for at in np.flatnonzero(shapely.get_num_geometries(case.now.shapes) > 1).tolist():
+        code, shape = case.now.codes[at], case.now.shapes[at]
+        earlier = case.before.shape(code) if code in case.before.codes else None
+        thin = [] if shape is earlier else _thin_beside_wide(shape)
+        if len(thin) > (0 if earlier is None else len(_thin_beside_wide(earlier))):
+            found.append(Broken("sliver", (code,), thin[0], _width(thin[0])))
+    return found
+
+
+def _thin_beside_wide(shape: BaseGeometry) -> list[BaseGeometry]:
+    parts = shapely.get_parts(shape)
+    thin = mean_width(parts) < CRACK_WIDTH_M
+    return [] if thin.all() else list(parts[thin])
+
+
+def _cracks(case: _Case) -> list[Broken]:
+    """Free ground that `opening` would take for a gap, where there was none so thin."""
+    if case.before is None or not len(case.now.free):
+        return []
+    known = {id(shape) for shape in case.before.free}
+    thin = case.now.free[mean_width(case.now.free) < CRACK_WIDTH_M]
+    if len(thin) <= int((mean_width(case.before.free) < CRACK_WIDTH_M).sum()):
+        return []
+    return [Broken("crack", (), shape, _width(shape)) for shape in thin if id(shape) not in known]
+
+
+def _width(shape: BaseGeometry) -> dict[str, object]:
+    width = float(mean_width(np.array([shape], dtype=object))[0])
+    return {"m2": round(float(shape.area), 3), "width": round(width, 3), "least": CRACK_WIDTH_M}
+
+
 def _outline(case: _Case) -> list[Broken]:
     if case.before is None or case.now.outline is case.before.outline:
         return []
@@ -203,6 +242,8 @@ RULES: Final[Mapping[str, Callable[[_Case], list[Broken]]]] = MappingProxyType(
         "torn": _connected,
         "cover": _cover,
         "uncovered": _uncovered,
+        "sliver": _slivers,
+        "crack": _cracks,
         "outline": _outline,
     }
 )

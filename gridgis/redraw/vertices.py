@@ -38,6 +38,8 @@ def move_vertex(partition: Partition, op: MoveVertex) -> Edit:
     near = _nearest(partition, op.to)
     distance = np.inf if near is None or near == old else _distance(near, op.to)
     new = near if near is not None and distance <= VERTEX_REACH_M else rounded(*op.to)
+    if new == old:
+        raise Refused("redraw.vertex_there", place=shapely.Point(old))
     edit = _renew(partition, old, lambda ring: [new if point == old else point for point in ring])
     _require_room(edit, new)
     return edit
@@ -70,7 +72,7 @@ def add_vertex(partition: Partition, op: AddVertex) -> Edit:
     if insert_vertices(partition.outline, {pair: [new]}) is not partition.outline:
         raise Refused("redraw.outline_fixed", place=shapely.Point(new))
     edit = _edit(partition, lambda shape: insert_vertices(shape, {pair: [new]}), new)
-    if op.to is None:
+    if op.to is None or rounded(*op.to) == new:
         return edit
     moved = move_vertex(edit.partition, MoveVertex(at=new, to=op.to))
     changes = {code: Change("reshaped", partition.shape(code), change.after) for code, change in moved.changes.items()}

@@ -43,6 +43,22 @@ def bent() -> Partition:
     return whole.with_ground({}, outline=shapely.coverage_union_all(whole.shapes))
 
 
+def sliver() -> Partition:
+    """Of G2 a strip of 300 m × 0.5 m stays beside G1, the rest between is G3's."""
+    g2 = shapely.MultiPolygon([box(150, 0, 150.5, 300), box(200, 0, 250, 300)])
+    g3 = shapely.MultiPolygon([box(150.5, 0, 200, 300), box(250, 0, 400, 300)])
+    shapes = town().frame()
+    shapes.loc[["G2", "G3"], "geometry"] = [g2, g3]
+    return partition_of(shapes, area=toy.TOWN)
+
+
+def crack() -> Partition:
+    """G2 is gone: G3 has its ground, but for a strip of 300 m × 0.5 m beside G1."""
+    shapes = town().frame().drop("G2")
+    shapes.loc["G3", "geometry"] = box(150.5, 0, 400, 300)
+    return partition_of(shapes, area=toy.TOWN, free=[box(150, 0, 150.5, 300)])
+
+
 BOWTIE = shapely.Polygon([(X + 150, Y), (X + 250, Y + 300), (X + 250, Y), (X + 150, Y + 300)])
 CASES = {
     "void_code": (town, {"void": {"G2"}}, ("G2",), None),
@@ -52,6 +68,8 @@ CASES = {
     "gap": (lambda: town().with_ground({"G2": box(160, 0, 250, 300)}), {}, (), 3000.0),
     "outside": (lambda: town().with_ground({"G3": box(250, 0, 410, 300)}), {}, ("G3",), 3000.0),
     "uncovered": (without_g2, {"before": town()}, (), 30000.0),
+    "sliver": (sliver, {"before": town(), "exclaves": True}, ("G2",), 150.0),
+    "crack": (crack, {"before": town(), "freed": ("G2",)}, (), 150.0),
     "outline": (bent, {"before": town()}, (), 150.0),
 }  # fmt: skip
 
