@@ -192,7 +192,9 @@ def _run(task: _Task, taste: Taste, today: bool, state: State, tick: Callable[[f
             tick((turn + share) / turns)
 
         effort = min(task.effort / turns, _LONG * enough / FLIPS)
-        drafts.append(improved(problem, draft, task.bounds, wish, effort=effort, state=state, tick=told))
+        drafts.append(
+            improved(problem, draft, task.bounds, wish, hot=taste.hot, effort=effort, soft=taste.soft, state=state, tick=told)
+        )
     return named(problem, combined(problem, drafts, wish))
 
 

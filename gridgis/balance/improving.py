@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from gridgis.balance.feasibility import Bounds
-from gridgis.balance.kernels import W_CHANGE, W_CUT, anneal, part_cost
+from gridgis.balance.kernels import W_BOUNDS, W_CHANGE, W_CUT, anneal, part_cost
 from gridgis.balance.problem import Problem
 from gridgis.balance.trees import Draft, named, recut
 from gridgis.balance.units import Floats, Ints
@@ -37,13 +37,18 @@ class Taste:
     """Border inside the area, in sides of a square of the mean size; along streets it counts less."""
     change: float
     """Share of units that leave their grid, times the number of grids."""
+    hot: float = 0.5
+    """Temperature the search begins at; it ends at 0.02."""
+    soft: float = 0.01
+    """What a load out of bounds costs at the beginning, as a share of what it costs at the end: narrow bounds that are hard
+    from the first flip leave the borders no way to each other. 1: as hard as at the end."""
 
 
 TASTES: Final = (
     Taste("both", balance=20.0, compact=1.0, cut=0.5, change=0.5),
     Taste("even", balance=40.0, compact=0.4, cut=0.2, change=0.5),
     Taste("compact", balance=2.0, compact=1.0, cut=0.5, change=0.5),
-    Taste("stay", balance=1.0, compact=0.5, cut=1.0, change=20.0),
+    Taste("stay", balance=1.0, compact=0.5, cut=1.0, change=20.0, hot=1.0, soft=1.0),
 )
 # searched for only where there are grids today
 STAY: Final = "stay"
@@ -77,12 +82,13 @@ def improved(
     hot: float = 0.5,
     cold: float = 0.02,
     effort: float = 1.0,
+    soft: float = 1.0,
     state: State,
     tick: Callable[[float], None],
 ) -> Draft:
     """A better plan with as many parts; `tick` is told the share done and may raise.
 
-    1. Flips of border units, the temperature falling from `hot` to `cold`.
+    1. Flips of border units, the temperature falling from `hot` to `cold`, what bounds cost rising from its share `soft`.
     2. While a part is out of bounds: it is cut anew with a neighbour, or two, and the borders settle again.
     3. Flips that only make it better.
 
@@ -95,7 +101,7 @@ def improved(
     >>> improved(problem, draft, bounds, wish, state=np.array([1], np.uint64), tick=lambda share: None).part.tolist()
     [0, 0, 1]
     """
-    draft = _flip(problem, draft, wish, hot, cold, effort, state, tick)
+    draft = _flip(problem, draft, wish, hot, cold, effort, state, tick, soft)
     for round_ in range(ROUNDS):
         if bounds.kept(problem.loads(draft.part, len(draft.home))):
             break
@@ -154,16 +160,19 @@ def _flip(
     effort: float,
     state: State,
     tick: Callable[[float], None] | None,
+    soft: float = 1.0,
 ) -> Draft:
     parts = len(draft.home)
     part, mark = draft.part.copy(), np.zeros(len(draft.part), np.int64)
     steps = int(effort * FLIPS * len(part)) // _SLICES + 1
     fall = (cold / hot) ** (1 / _SLICES)
     for turn in range(_SLICES):
+        told = wish.copy()
+        told[W_BOUNDS] *= soft ** (1 - (turn + 1) / _SLICES)
         stats = problem.stats(part, parts)
         anneal(
             problem.ptr, problem.nbr, problem.length, problem.cut, problem.usable, problem.source, problem.unit, problem.now,
-            part, draft.home, stats, wish, mark, state, steps, hot * fall**turn, hot * fall ** (turn + 1),
+            part, draft.home, stats, told, mark, state, steps, hot * fall**turn, hot * fall ** (turn + 1),
         )  # fmt: skip
         if tick is not None:
             tick(0.6 * (turn + 1) / _SLICES)

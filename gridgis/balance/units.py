@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+# half the width of a barrier that is a line, metres
+_WALL_M = 0.01
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Units:
@@ -91,8 +94,9 @@ def units_from(
 
     1. Two units are neighbours if they share border; those that touch in a point are not.
     2. A border runs along a street where the middles of its segments lie within `near_m` of one.
-    3. A barrier parts two neighbours if most of their border lies within `near_m` of it, or the straight line between their
-       inner points crosses it; a bridge that crosses the barrier on the ground of the two joins them again.
+    3. A unit stands where most of it lies beside the barriers. Two neighbours are parted if most of their border lies within
+       `near_m` of a barrier, or no way on the ground of the two leads past it; a bridge there joins them again. A unit wholly
+       in the water hangs on one shore.
     4. With `link_islands`, units cut off from the rest of their group are joined to the nearest unit of it (`linked` pairs).
 
     Parameters
@@ -227,23 +231,81 @@ def _barred(
     tree = shapely.STRtree(lines)
     left, right = units.pairs["left"].to_numpy(), units.pairs["right"].to_numpy()
     along = _metres_near(border, units, lines, near_m) > units.pairs["length_m"].to_numpy() / 2
-    across = np.zeros(len(left), bool)
-    way = shapely.linestrings(np.stack([units.xy[left], units.xy[right]], axis=1))
-    across[tree.query(way, predicate="intersects")[0]] = True
-    barred = along | across
-    if bridges is None or not barred.any():
-        return barred
+    walls = np.where(shapely.get_dimensions(lines) < 2, shapely.buffer(lines, _WALL_M, quad_segs=1), lines)
+    spot, wet = _banks(shapes, walls)
+    barred = along | _apart(shapes, walls, spot, left, right)
+    barred[wet[left] | wet[right]] = True
+    if bridges is not None and barred.any():
+        barred[_bridged(shapes, lines, bridges, barred, left, right, near_m)] = False
+    return _ashore(units, barred, wet)
+
+
+def _banks(shapes: NDArray[np.object_], walls: NDArray[np.object_]) -> tuple[NDArray[np.object_], Mask]:
+    """A point in the largest piece of each unit that barriers leave, the western one of equal pieces; and units left nothing."""
+    spot = shapely.point_on_surface(shapes)
+    wet = np.zeros(len(shapes), bool)
+    unit, wall = shapely.STRtree(walls).query(shapes, predicate="intersects")
+    for at in np.unique(unit):
+        pieces = shapely.get_parts(shapely.difference(shapes[at], shapely.union_all(walls[wall[unit == at]])))
+        size = np.round(shapely.area(pieces), 1)
+        if not size.any():
+            wet[at] = True
+            continue
+        spot[at] = shapely.point_on_surface(pieces[np.lexsort((shapely.bounds(pieces)[:, 0], -size))[0]])
+    return spot, wet
+
+
+def _apart(
+    shapes: NDArray[np.object_], walls: NDArray[np.object_], spot: NDArray[np.object_], left: Ints, right: Ints
+) -> Mask:
+    """Pairs whose points cannot be joined on the ground of the two without crossing a barrier."""
+    apart = np.zeros(len(left), bool)
+    ground = shapely.union(shapes[left], shapes[right])
+    pair, wall = shapely.STRtree(walls).query(ground, predicate="intersects")
+    for at in np.unique(pair):
+        pieces = shapely.get_parts(shapely.difference(ground[at], shapely.union_all(walls[wall[pair == at]])))
+        held = shapely.intersects(pieces, spot[left[at]]) & shapely.intersects(pieces, spot[right[at]])
+        apart[at] = not held.any()
+    return apart
+
+
+def _bridged(
+    shapes: NDArray[np.object_],
+    lines: NDArray[np.object_],
+    bridges: gpd.GeoDataFrame,
+    barred: Mask,
+    left: Ints,
+    right: Ints,
+    near_m: float,
+) -> Ints:
+    """Barred pairs that a bridge over the barrier joins on the ground of the two."""
+    tree = shapely.STRtree(lines)
     crossing = np.asarray(bridges.geometry.array, dtype=object)
     crossing = crossing[np.unique(tree.query(crossing, predicate="intersects")[0])]
-    at, line = shapely.STRtree(crossing).query(shapely.union(shapes[left[barred]], shapes[right[barred]]), predicate="intersects")
+    ground = shapely.union(shapes[left[barred]], shapes[right[barred]])
+    at, line = shapely.STRtree(crossing).query(ground, predicate="intersects")
     where = np.flatnonzero(barred)[at]
-    ground = shapely.union(shapes[left[where]], shapes[right[where]])
-    piece = shapely.intersection(crossing[line], ground)
+    piece = shapely.intersection(crossing[line], ground[at])
     spans = shapely.intersects(piece, shapes[left[where]]) & shapely.intersects(piece, shapes[right[where]])
     meets = np.zeros(len(piece), bool)
     meets[tree.query(piece, predicate="dwithin", distance=near_m)[0]] = True
-    barred[where[spans & meets]] = False
-    return barred
+    return np.unique(where[spans & meets])
+
+
+def _ashore(units: Units, barred: Mask, wet: Mask) -> Mask:
+    """Units under water belong to one shore: each hangs on the neighbour with the longest border, shores first."""
+    left, right, length = (units.pairs[name].to_numpy() for name in ("left", "right", "length_m"))
+    dry = ~wet
+    opened = barred.copy()
+    while True:
+        edge = np.flatnonzero(dry[left] != dry[right])
+        if not len(edge):
+            return opened
+        inner = np.where(dry[left[edge]], right[edge], left[edge])
+        order = edge[np.lexsort((edge, -length[edge], inner))]
+        first = np.unique(np.sort(inner), return_index=True)[1]
+        opened[order[first]] = False
+        dry[inner] = True
 
 
 def _linked(units: Units) -> Units:
