@@ -91,9 +91,22 @@ def publish(front: Front, *, workspace: str, on: dt.date, plan: str | None, who:
 @reason_options
 def rebase(front: Front, *, workspace: str, **options: Any) -> None:
     """Put a plan on the grids as they are now."""
+    import gridgis
     from gridgis.tasks import plans as life
 
-    _step(front, workspace, life.rebase, **options)
+    with gridgis.open_workspace(workspace) as ws:
+        name = named(ws, options.pop("plan"))
+        before = ws.plan(name).rev
+        state = life.rebase(ws, name, **options)
+    codes = life.renumbered(state, since=before)
+    document = {"plan": state.name, "rev": state.rev, "moved": state.rev > before, "renumbered": codes}
+
+    def lines() -> list[str]:
+        key = "cli.redraw_rebased" if state.rev > before else "cli.redraw_not_rebased"
+        told = [t("cli.redraw_renumbered", front.lang, old=old, new=new) for old, new in codes.items()]
+        return [t(key, front.lang, plan=state.name, rev=number(state.rev)), *told]
+
+    answer(front, document, lines)
 
 
 @command("approve", key="help_redraw_approve")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import geopandas as gpd
 import pandas as pd
@@ -25,6 +25,10 @@ from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of, rows
 DEFAULT_PLAN: Final = "default"
 """The draft worked on where none is named; once it is closed, the next one is `default-2`, and so on."""
 _OUTLINE: Final = "outline"
+CODES: Final = "codes"
+"""In a `rebase` entry: new codes of the plan's own grids, by the old ones."""
+NAMES: Final = "names"
+"""Likewise: names that go with new codes."""
 # how a figure came about that rests on a register (`redraw.figures`)
 _REGISTERS: Final = ("registered", "shared_by_buildings", "shared_by_area")
 
@@ -133,19 +137,23 @@ def fold(
     """
     taken: dict[str, dict[str, Image]] = {}
     outlines: dict[str, BaseGeometry] = {}
-    repaired: dict[str, dict[str, Image | None]] = {}
+    images: dict[int, dict[str, Image | None]] = {entry.seq: dict(entry.images or {}) for entry in entries}
+    repairs: dict[str, int] = {}
     done: list[int] = []
     undone: list[int] = []
     locked: set[str] = set()
-    by_seq = {entry.seq: entry for entry in entries}
+    home = {entry.seq: entry.area for entry in entries}
     for entry in entries:
         match entry.kind:
             case "base" | "rebase":
-                area = str(entry.area)
-                taken[area] = {code: image for code, image in (entry.images or {}).items() if image is not None}
-                outlines[area] = shapely.from_wkb((entry.op or {})[_OUTLINE])
+                area, op = str(entry.area), entry.op or {}
+                rows = {code: image for code, image in images[entry.seq].items() if image is not None}
+                for seq in (seq for seq in images if seq < entry.seq and home[seq] == area and entry.kind == "rebase"):
+                    images[seq] = _onto(images[seq], taken.get(area, {}), rows, op)
+                locked = {op.get(CODES, {}).get(code, code) for code in locked}
+                taken[area], outlines[area] = rows, shapely.from_wkb(op[_OUTLINE])
             case "repair":
-                repaired[str(entry.area)] = dict(entry.images or {})
+                repairs[str(entry.area)] = entry.seq
             case "edit" | "revert":
                 done.append(entry.seq)
                 undone.clear()
@@ -163,9 +171,9 @@ def fold(
                 pass
     areas = {}
     for area, rows in taken.items():
-        mended = _overlaid(rows, [repaired.get(area, {})])
-        now = _overlaid(mended, [by_seq[seq].images or {} for seq in done if by_seq[seq].area == area])
-        old = None if known is None or area in repaired else known.get(area)
+        mended = _overlaid(rows, [images[repairs[area]]] if area in repairs else [])
+        now = _overlaid(mended, [images[seq] for seq in done if home[seq] == area])
+        old = None if known is None or area in repairs else known.get(area)
         if old is not None and old.taken == rows and old.rows == now:
             areas[area] = old
             continue
@@ -268,6 +276,30 @@ def anchors(facts: Facts, attributes: pd.DataFrame) -> dict[str, shapely.Point]:
         return {}
     places = {code: shapely.Point(xy) for code, xy in zip(facts.station_codes, facts.stations.xy, strict=True)}
     return {str(code): places[station] for code, station in attributes["station"].items() if station in places}
+
+
+def merged(image: Image, old: Image, new: Image) -> Image:
+    """A row the plan changed, on a newer live row: a column the plan left as it was follows the live row.
+
+    >>> merged({"code": "G1", "name": "one", "officer": "Li"}, {"code": "G1", "officer": "Li"}, {"code": "G1", "officer": "Chen"})
+    {'code': 'G1', 'name': 'one', 'officer': 'Chen'}
+    """
+    names = dict.fromkeys([*image, *new])
+    told = {name: (new if image.get(name) == old.get(name) else image).get(name) for name in names}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _onto(images: Mapping[str, Image | None], old: Rows, new: Rows, op: Mapping[str, Any]) -> dict[str, Image | None]:
+    """Images of an entry before a rebase as they are after it: on the newer rows, under the new codes."""
+    told: dict[str, Image | None] = {}
+    for code, image in images.items():
+        now = op.get(CODES, {}).get(code, code)
+        if image is not None and now != code:
+            image = {**image, "code": now, **({"name": op[NAMES][now]} if now in op.get(NAMES, {}) else {})}
+        elif image is not None and code in old and code in new:
+            image = merged(image, old[code], new[code])
+        told[now] = image
+    return told
 
 
 def _overlaid(rows: Rows, changes: Sequence[Mapping[str, Image | None]]) -> dict[str, Image]:

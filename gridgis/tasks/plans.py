@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import geopandas as gpd
@@ -12,13 +12,15 @@ import pandas as pd
 import shapely
 
 from gridgis.errors import ConflictError, DataError
-from gridgis.redraw.numbering import next_code
-from gridgis.store import Image, NewEntry, PlanRow, Workspace, Write, images_of, rows_of
-from gridgis.tasks.plan_state import STORED, AreaDraft, PlanState, fold, load, problems, take_up
+from gridgis.redraw.facts import RESIDENTS
+from gridgis.redraw.numbering import next_code, next_name
+from gridgis.store import Image, NewEntry, PlanEntry, PlanRow, Workspace, Write, images_of, rows_of
+from gridgis.tasks.plan_state import CODES, NAMES, STORED, AreaDraft, PlanState, fold, load, problems, take_up
 from gridgis.tasks.redrawing import WAIT_S, append
 
 APPROVAL: Final = "redraw_approval"
 """The workspace's setting: `required` asks for a second person."""
+_INTO: Final = "merged into"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +130,32 @@ def conflicts(ws: Workspace, state: PlanState) -> tuple[str, ...]:
 
 
 def rebase(ws: Workspace, plan: str, *, who: str, why: str = "") -> PlanState:
-    """Put a draft on the grids as they are now: possible where it changes none that were changed meanwhile.
+    """Put a draft on the grids as they are now: possible where it changes the ground of none that was changed meanwhile.
+
+    1. Where the ground and the registered people of a grid are what they were, its other columns follow the live row, but for
+       those the plan changed itself.
+    2. A code the plan gave to a new grid and somebody else gave to another one meanwhile becomes the next free one; `renumbered`
+       tells which. The log stays as it was: the entry `rebase` holds the new rows and codes.
 
     Raises `ConflictError` with the grids that stand in the way, or with the rule that would be broken.
     """
     state = load(ws, plan)
-    entries = []
+    entries: list[NewEntry] = []
+    used = ws.used_codes("grids")
+    taken = used | ws.drafted_codes()
     for draft in state.areas.values():
-        hit = _conflicts(_now(ws, draft.area), draft)
+        now = _now(ws, draft.area)
+        hit = [code for code in _conflicts(now, draft) if code in draft.taken and not _mergeable(now.get(code), draft, code)]
         if hit:
             raise ConflictError("redrawing.rebase_touched", plan=plan, grids=", ".join(hit))
         entry, _, _ = take_up(ws, draft.area, kind="rebase")
-        if _plain(entry.images or {}) != _plain(draft.taken):
-            entries.append(entry)
+        codes, names = _renumber(draft, now, used=used, taken=taken)
+        if codes or _plain(entry.images or {}) != _plain(draft.taken):
+            taken |= {*codes.values()}
+            # a code that is there without a row keeps others from giving it
+            images = {**(entry.images or {}), **dict.fromkeys(codes.values())}
+            told = {CODES: codes, NAMES: names} if codes else {}
+            entries.append(replace(entry, op={**(entry.op or {}), **told}, images=images))
     if not entries:
         return state
     with ws.write(who=who, why=why, wait_s=WAIT_S) as write:
@@ -153,6 +168,16 @@ def rebase(ws: Workspace, plan: str, *, who: str, why: str = "") -> PlanState:
             for problem in problems(draft):
                 raise ConflictError("redrawing.rebase_broken", plan=plan, problem=problem)
     return after
+
+
+def renumbered(state: PlanState, *, since: int = 0) -> dict[str, str]:
+    """New codes of a plan's grids by the old ones, as rebases after a number of its log gave them."""
+    found: dict[str, str] = {}
+    for entry in state.entries:
+        if entry.kind == "rebase" and entry.seq > since:
+            codes: dict[str, str] = (entry.op or {}).get(CODES, {})
+            found = {old: codes.get(new, new) for old, new in found.items()} | codes
+    return found
 
 
 def revert(ws: Workspace, plan: str, *, into: str, who: str, why: str = "") -> PlanState:
@@ -208,8 +233,37 @@ def _conflicts(now: Mapping[str, Mapping[str, Any]], draft: AreaDraft) -> list[s
     return hit
 
 
+def _mergeable(theirs: Mapping[str, Any] | None, draft: AreaDraft, code: str) -> bool:
+    """Whether a grid the plan changed can stand on its newer live row: same ground and registers, no column both changed."""
+    if theirs is None:
+        return False
+    old, mine = draft.taken[code], draft.rows.get(code)
+    changed = {name for name in {*old, *theirs} if old.get(name) != theirs.get(name) and name not in STORED}
+    if mine is None or not changed.isdisjoint({"geometry", "state", "area_code", *RESIDENTS}):
+        return False
+    return all(mine.get(name) in (old.get(name), theirs.get(name)) for name in changed)
+
+
+def _renumber(
+    draft: AreaDraft, now: Mapping[str, Mapping[str, Any]], *, used: Collection[str], taken: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """New codes for the draft's own grids whose code is a live one's by now, and names where those are live ones' too."""
+    codes: dict[str, str] = {}
+    names: dict[str, str] = {}
+    live_names = [image.get("name") for image in now.values()]
+    for code in (code for code in draft.rows if code not in draft.taken and code in used):
+        new = next_code([*now, *draft.rows, *codes.values()], taken=taken, area=draft.area)
+        codes[code] = new
+        if draft.rows[code].get("name") in live_names:
+            others = [image.get("name") for image in draft.rows.values()]
+            names[new] = next_name([*live_names, *others, *names.values()], new, area=draft.area)
+    return codes, names
+
+
 def _refuse_conflicts(write: Write, draft: AreaDraft, plan: str) -> None:
     hit = _conflicts(_now(write, draft.area), draft)
+    fresh = [code for code in draft.rows if code not in draft.taken and code not in hit]
+    hit += list(write.read("grids", where={"code": fresh}).index) if fresh else []
     if hit:
         raise ConflictError("redrawing.conflict", plan=plan, grids=", ".join(hit))
     home = write.read("areas", where={"code": draft.area})
@@ -228,14 +282,39 @@ def _frame(ws: Workspace, draft: AreaDraft, codes: Iterable[str], *, keep: Itera
 
 
 def _lineage(state: PlanState, on: dt.date) -> pd.DataFrame:
+    """Where the plan's grids come from and went to; through codes that came and went within the plan, which nobody had."""
     done = set(state.done)
-    rows = [
-        {"code": code, "parent": parent, "kind": kind, "on": on, "plan": state.name}
-        for entry in state.entries
-        if entry.seq in done
-        for code, kind, parent in (entry.op or {}).get("lineage", ())
+    told: list[tuple[str, str, str]] = []
+    for entry in state.entries:
+        if entry.seq in done:
+            later = renumbered(state, since=entry.seq)
+            told += [(later.get(code, code), kind, later.get(parent, parent)) for code, kind, parent in _told(entry)]
+    stay = {code for draft in state.areas.values() for code in (*draft.taken, *draft.rows)}
+    gone = {code for code, kind, _ in told if kind != _INTO} - stay
+    rows = dict.fromkeys(
+        (code, end, kind)
+        for at, (code, kind, parent) in enumerate(told)
+        for end in _ends(parent, told, gone, into=kind == _INTO, at=at)
+        if code not in gone and end != code
+    )
+    frame = pd.DataFrame(list(rows), columns=["code", "parent", "kind"])
+    return frame.assign(on=on, plan=state.name)
+
+
+def _told(entry: PlanEntry) -> list[tuple[str, str, str]]:
+    return [(code, kind, parent) for code, kind, parent in (entry.op or {}).get("lineage", ())]
+
+
+def _ends(code: str, told: list[tuple[str, str, str]], gone: Collection[str], *, into: bool, at: int) -> list[str]:
+    """The grids a code stands for: itself, or, of one nobody had, those it was cut from before or went into afterwards."""
+    if code not in gone:
+        return [code]
+    steps = [
+        (place, parent)
+        for place, (child, kind, parent) in enumerate(told)
+        if child == code and (kind == _INTO) == into and (place > at) == into and place != at
     ]
-    return pd.DataFrame(rows, columns=["code", "parent", "kind", "on", "plan"])
+    return [end for place, parent in steps for end in _ends(parent, told, gone, into=into, at=place)]
 
 
 def _same_ground(now: Mapping[str, Mapping[str, Any]], image: Mapping[str, Any], code: str) -> bool:

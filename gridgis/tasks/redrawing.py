@@ -21,6 +21,7 @@ from gridgis.redraw.repairing import repair
 from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of
 from gridgis.tasks.edit_report import EditReport, step_report
 from gridgis.tasks.plan_state import (
+    CODES,
     DEFAULT_PLAN,
     STORED,
     AreaDraft,
@@ -337,8 +338,9 @@ def _step(ws: Workspace, plan: str, kind: Any, *, who: str, why: str, rev: int |
 def _line(item: PlanEntry, state: PlanState) -> dict[str, Any]:
     op = item.op or {}
     holds = None if item.kind not in ("edit", "revert") else item.seq in state.done
-    grids = list(op.get("grids", ())) if item.kind in ("lock", "unlock") else list(item.images or ())
+    told = {"lock": op.get("grids", ()), "unlock": op.get("grids", ()), "base": (), "rebase": op.get(CODES, {}).values()}
+    grids = list(told.get(item.kind, item.images or ()))
     return {
         "seq": item.seq, "kind": item.kind, "at": item.at, "who": item.who, "why": item.why, "area": item.area,
-        "do": op.get("do"), "grids": [] if item.kind in ("base", "rebase") else grids, "holds": holds, "target": item.target,
+        "do": op.get("do"), "grids": grids, "holds": holds, "target": item.target,
     }  # fmt: skip

@@ -198,6 +198,87 @@ def test_a_rebased_plan_stands_on_the_newer_rows(town: Workspace) -> None:
     assert plans.publish(town, "later", on=ON, who="Li").created == ("G4",)
 
 
+def test_a_code_given_to_another_grid_meanwhile_becomes_the_next_free_one(each_town: Workspace) -> None:
+    ws = each_town
+    plans.create(ws, "later", who="Li")
+    edit(ws, Split("G2", (at(200, -1), at(200, 301))), plan="later")  # 2: the parts of G2 are G2 and G4
+    edit(ws, Split("G4", (at(199, 150), at(251, 150))), plan="later")  # 3: and of G4, G5
+    redrawing.undo(ws, plan="later", who="Li")
+    redrawing.lock(ws, ["G4"], plan="later", who="Li")
+    # somebody without a plan gives G4 to the north of G1, with a name the plan has given too
+    rows = ws.read("grids").loc[["G1"]]
+    name = str(plan_state.load(ws, "later").areas[toy.WEST].now.attributes.loc["G4", "name"])
+    halves = [gpd.GeoSeries([shapely.box(*at(0, y), *at(150, y + 150))], index=["G1"], crs=toy.CRS) for y in (0, 150)]
+    south, north = (rows.set_geometry(half) for half in halves)
+    with ws.write(who="Wang", why="by hand") as write:
+        write.change("grids", south, valid_from=ON)
+        write.upsert("grids", north.drop(columns=["version", "valid_from", "valid_to"]).set_axis(["G4"]).assign(name=name))
+    with pytest.raises(ConflictError, match="changed meanwhile: G4"):
+        plans.publish(ws, "later", on=ON, who="Li")
+
+    state = plans.rebase(ws, "later", who="Li")
+    assert plans.renumbered(state) == {"G4": "G6"}  # G5 is the plan's own, undone
+    draft = state.areas[toy.WEST]
+    assert sorted(draft.now.codes) == ["G1", "G2", "G4", "G6"]
+    assert shapely.box(*at(0, 150), *at(150, 300)).equals(draft.now.shape("G4"))
+    assert draft.now.shape("G6").area == pytest.approx(15_000)
+    assert state.locked == {"G6"}
+    assert draft.now.attributes["name"].is_unique
+    assert "G6" in ws.drafted_codes()  # nobody else gets it
+    assert [entry.kind for entry in state.entries] == ["base", "edit", "edit", "undo", "lock", "rebase"]
+    assert redrawing.history(ws, plan="later")["grids"].iloc[-1] == ["G6"]
+
+    redrawing.lock(ws, ["G6"], plan="later", on=False, who="Li")
+    redone = redrawing.redo(ws, plan="later", who="Li")  # an edit from before the rebase, on the new code
+    assert sorted(redone.areas[toy.WEST].now.codes) == ["G1", "G2", "G4", "G5", "G6"]
+    assert edit(ws, Merge(("G6", "G5")), plan="later").roles["G5"] == "retired"
+    published = plans.publish(ws, "later", on=dt.date(2013, 6, 1), who="Li")
+    assert (published.created, published.changed) == (("G6",), ("G2",))
+    lineage = ws.lineage()[["code", "kind", "parent"]].to_numpy().tolist()
+    assert lineage == [["G6", "split from", "G2"]]  # G5 came and went within the plan
+    assert checking.check(ws).ok
+
+
+def test_lineage_passes_through_codes_that_came_and_went_within_the_plan(town: Workspace) -> None:
+    edit(town, ACROSS)  # G4 from G1
+    edit(town, Split("G4", (at(75, -1), at(75, 101))))  # G5, its east, from G4
+    edit(town, Merge(("G5", "G2")))  # G2 into G5
+    edit(town, Merge(("G1", "G5")))  # G5 into G1
+    plans.publish(town, "default", on=ON, who="Li")
+    lineage = town.lineage()[["code", "kind", "parent"]].to_numpy().tolist()
+    assert lineage == [["G4", "split from", "G1"], ["G2", "merged into", "G1"]]
+    assert checking.check(town).ok
+
+
+def test_a_rebase_takes_over_what_was_corrected_in_grids_the_plan_redrew(town: Workspace) -> None:
+    plans.create(town, "later", who="Li")
+    edit(town, ACROSS, plan="later")  # 2
+    grids = town.read("grids").loc[["G1"]]
+    with town.write(who="Wang", why="new officer") as write:
+        write.correct("grids", grids.assign(officer="Chen"))
+    with pytest.raises(ConflictError, match="changed meanwhile: G1"):
+        plans.publish(town, "later", on=ON, who="Li")
+    state = plans.rebase(town, "later", who="Li")
+    draft = state.areas[toy.WEST]
+    assert draft.now.attributes["officer"].dropna().to_dict()["G1"] == "Chen"
+    assert draft.now.shape("G1").area == pytest.approx(30_000)
+    undone = redrawing.undo(town, plan="later", who="Li").areas[toy.WEST]
+    assert undone.changed == ()
+    redrawing.redo(town, plan="later", who="Li")
+    plans.publish(town, "later", on=ON, who="Li")
+    assert town.read("grids").loc["G1", "officer"] == "Chen"
+
+
+@pytest.mark.parametrize("theirs", [{"population": 40.0}, {"geometry": shapely.box(*at(0, 0), *at(150, 299))}])
+def test_a_rebase_is_refused_where_ground_or_registers_of_a_redrawn_grid_changed(town: Workspace, theirs: dict[str, Any]) -> None:
+    plans.create(town, "later", who="Li")
+    edit(town, ACROSS, plan="later")
+    with town.write(who="Wang", why="by hand") as write:
+        write.correct("grids", town.read("grids").loc[["G1"]].assign(**theirs))
+    with pytest.raises(ConflictError, match="changed meanwhile as well: G1"):
+        plans.rebase(town, "later", who="Li")
+
+
 def test_a_second_person_approves_where_the_workspace_asks_for_it(town: Workspace) -> None:
     with town.write(who="test", why="test") as write:
         write.set_setting(plans.APPROVAL, "required")
