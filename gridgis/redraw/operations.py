@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import fields
 
 import shapely
 
@@ -72,6 +74,9 @@ def apply(
     >>> {code: change.role for code, change in edit.changes.items()}, edit.lineage
     ({'G3': 'retired', 'G2': 'gained'}, (Lineage(code='G3', parent='G2', kind='merged into'),))
     """
+    for number in (number for field in fields(op) for number in _numbers(getattr(op, field.name))):
+        if not math.isfinite(number):
+            raise Refused("redraw.unreadable_operation", do=op.do, place=partition.outline, reason=f"{number} is no coordinate")
     edit = _do(partition, op, frozenset(taken), anchors or {})
     freed = (op.grid,) if isinstance(op, Retire) and op.to == "free" else ()
     problems = broken(
@@ -110,3 +115,11 @@ def _do(partition: Partition, op: Operation, taken: frozenset[str], anchors: Map
             return add_vertex(partition, op)
         case DeleteVertex():
             return delete_vertex(partition, op)
+
+
+def _numbers(value: object) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _numbers(item)

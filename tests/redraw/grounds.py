@@ -66,7 +66,7 @@ def islands() -> Partition:
 
 
 def nested() -> Partition:
-    """G1, 300 m × 300 m, has a hole with G2 and G3 in it, which has a hole of free ground, 40 m × 40 m."""
+    """G1, 300 m × 300 m, has a hole with G2 and G3 in it, and G3 a hole of free ground, 30 m × 30 m."""
     hole, well = ground(100, 100, 200, 200), ground(160, 120, 190, 150)
     west, east = ground(100, 100, 150, 200), ground(150, 100, 200, 200)
     return opened(
