@@ -18,8 +18,8 @@ from gridgis.reach.surroundings import Bools, Surroundings
 _ROUNDS: Final = 150
 _ENDLESS: Final = 2_000
 # branches of the search where the programme leaves fractions, and how often it may meet a round in two
-_BRANCHES: Final = 2_000
-_RETRIES: Final = 30
+_BRANCHES: Final = 500
+_RETRIES: Final = 10
 _WHOLE: Final = 1e-6
 
 

@@ -140,7 +140,7 @@ def from_cuts(crs: pyproj.CRS, lines: Shapes, road: Ints, cuts: list[dict[float,
             source.append(int(road[at]))
     xy = np.array(list(nodes), dtype=np.float64).reshape(-1, 2)
     u, v = np.array(ends, dtype=np.intp).reshape(-1, 2).T
-    made = _on_nodes(np.array(pieces, dtype=object), xy[u], xy[v])
+    made = on_nodes(np.array(pieces, dtype=object), xy[u], xy[v])
     length = np.asarray(shapely.length(made), dtype=np.float64)
     # a stub whose two ends became one node is no street
     real = length > 0
@@ -152,8 +152,13 @@ def from_cuts(crs: pyproj.CRS, lines: Shapes, road: Ints, cuts: list[dict[float,
     return Network(crs, xy, u, v, length, made, origin, rank[component].astype(np.intp))
 
 
-def _on_nodes(lines: Shapes, begin: Floats, end: Floats) -> Shapes:
-    """Lines whose first and last vertices are moved, by less than the joining distance, onto their nodes."""
+def on_nodes(lines: Shapes, begin: Floats, end: Floats) -> Shapes:
+    """Lines whose first and last vertices are moved onto their nodes, shapes (k, 2).
+
+    >>> line = shapely.LineString([(0, 0), (10, 0)])
+    >>> on_nodes(np.array([line]), np.array([[0.0, 0.1]]), np.array([[10.0, 0.0]]))[0].wkt
+    'LINESTRING (0 0.1, 10 0)'
+    """
     xy, of = shapely.get_coordinates(lines, return_index=True)
     first = np.searchsorted(of, np.arange(len(lines)))
     last = np.searchsorted(of, np.arange(len(lines)), side="right") - 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gridgis.crs import crs_name, require_metric
 from gridgis.errors import CrsError
-from gridgis.reach.network import Floats, Ints, Network, Shapes, piece_of
+from gridgis.reach.network import Floats, Ints, Network, Shapes, on_nodes, piece_of
 
 BORDER_M: Final = 0.05
 """A street no farther than this from a border runs on it; stretches shorter than this are not cut off."""
@@ -155,14 +155,14 @@ def _cut(network: Network, edge: Ints, start: Floats, end: Floats) -> Network:
     # the stretch that follows on the same edge begins where this one ends
     following = np.r_[number[1:], 0][: len(edge)]
     u, v = np.where(begins, network.u[edge], number), np.where(ends, network.v[edge], following)
-    places = shapely.get_coordinates(shapely.get_point(lines[inner], 0)).reshape(-1, 2)
+    xy = np.vstack([network.xy, shapely.get_coordinates(shapely.get_point(lines[inner], 0)).reshape(-1, 2)])
     return replace(
         network,
-        xy=np.vstack([network.xy, places]),
+        xy=xy,
         u=u.astype(np.intp),
         v=v.astype(np.intp),
         length_m=end - start,
-        lines=lines,
+        lines=on_nodes(lines, xy[u], xy[v]),
         road=network.road[edge],
         component=np.r_[network.component, network.component[network.u[edge[inner]]]],
     )

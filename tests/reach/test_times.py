@@ -11,10 +11,8 @@ import pytest
 import shapely
 
 from gridgis.errors import DataError
-from gridgis.files import read_any
 from gridgis.reach.network import Network, attach, walk_network
 from gridgis.reach.times import time_matrix, times
-from tests.support import shared
 
 
 def streets(*lines: list[tuple[float, float]], **columns: list[str]) -> gpd.GeoDataFrame:
@@ -100,11 +98,10 @@ def test_networkx_agrees_on_random_streets() -> None:
         assert metres[nearest.source[on], on] == pytest.approx(nearest.seconds[on], abs=1e-6)
 
 
-def test_networkx_agrees_on_the_streets_of_futian() -> None:
-    roads = read_any(shared("shenzhen_streets/shenzhen_futian_drive.graphml"), target="roads").to_crs(4547)
-    network = walk_network(roads)
+def test_networkx_agrees_on_the_streets_of_futian(futian: gpd.GeoDataFrame) -> None:
+    network = walk_network(futian)
     rng = np.random.default_rng(5)
-    west, south, east, north = roads.total_bounds
+    west, south, east, north = futian.total_bounds
     places = np.column_stack([rng.uniform(west, east, 205), rng.uniform(south, north, 205)])
     places = places[attach(network, places).edge >= 0]
     metres = judged(network, places[:5], places[5:])
