@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import pandas as pd
 import streamlit as st
 
-from gridgis.pages import redraw_compare, redraw_plans, redraw_publish, shared
+from gridgis.pages import propose, redraw_compare, redraw_plans, redraw_publish, shared
 from gridgis.pages import redraw_state as state
 from gridgis.store import Workspace
 from gridgis.tasks import redrawing
@@ -49,6 +49,7 @@ class Part(Protocol):
 
 PARTS: Final[Mapping[str, Part]] = {
     "history": _history,
+    "propose": propose.show,
     "compare": redraw_compare.show,
     "publish": redraw_publish.show,
     "plans": _plans,
