@@ -12,7 +12,9 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["gridgis.store.workspace", "gridgis.store.postgis", "gridgis.toy", "alembic.command"])
+_CONTEXT.set_forkserver_preload(
+    ["gridgis.store.workspace", "gridgis.store.postgis", "gridgis.tasks.plans", "gridgis.toy", "alembic.command"]
+)
 _START_S = 60.0
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 
 import pytest
+import shapely
 
 import gridgis
 from gridgis import toy
+from gridgis.errors import GridgisError
+from gridgis.redraw.operations import AddVertex, Merge, MoveVertex, Operation, Split
 from gridgis.store import NewEntry, PlanEntry, Workspace
+from gridgis.tasks import plan_state, plans, redrawing
 from tests.store import workers
 from tests.store.processes import kill, running, started
 from tests.store.test_killed import check_file, opened_after_kill
@@ -20,6 +26,7 @@ from tests.store.test_killed import check_file, opened_after_kill
 KILLS = 120
 AT_ONCE = 3
 PLAN = "new borders"
+PUBLICATIONS = 5
 
 
 def told(connection: Connection) -> Iterator[tuple[str, int]]:
@@ -146,3 +153,96 @@ def test_a_killed_publication_leaves_grids_lineage_and_plan_old_or_new_together(
             published = len(done)
     check_file(workspace_url)
     assert published > 5
+
+
+# --- a real plan, published by the task -------------------------------------------------------------------------------
+
+Grids = dict[str, tuple[int, str, bytes]]
+
+
+def at(right: float, up: float) -> tuple[float, float]:
+    return toy.ORIGIN[0] + right, toy.ORIGIN[1] + up
+
+
+def grids_of(workspace: Workspace, *, as_of: dt.date | None = None) -> Grids:
+    """Of every grid: version, state and border."""
+    frame = workspace.read("grids", as_of=as_of)
+    rows = zip(frame.index, frame["version"], frame["state"], frame.geometry.to_wkb(), strict=True)
+    return {str(code): (int(version), str(state), border) for code, version, state, border in rows}
+
+
+def draw(workspace: Workspace, number: int) -> plan_state.PlanState:
+    """A draft in which all grids of the west change, one begins and, but for the first time, one ends."""
+    plan = f"plan {number}"
+    plans.create(workspace, plan, who="Li")
+    last = max(workspace.read("grids", where={"area_code": toy.WEST}).index, key=lambda code: int(code[1:]))
+    border: Operation = MoveVertex(at(150 - (number - 1) % 20, 100), to=at(150 - number % 20, 100))
+    if number == 1:
+        border = AddVertex(at(150, 100), to=at(149, 100))
+    south = [] if last == "G2" else [Merge(("G1", last))]
+    state, facts = None, plan_state.gather(workspace, toy.WEST)
+    for op in (border, *south, Split("G1", (at(-1, 20), at(151, 20)), keep=at(1, 200))):
+        state = redrawing.edit(workspace, op, area=toy.WEST, plan=plan, who="Li", why="again", state=state, facts=facts).state
+    return plan_state.load(workspace, plan)
+
+
+def kill_publications(url: str, kills: int, *, seed: int) -> Counter[str]:
+    """Kill the publication of plan after plan at any moment; what is found must be the old plan or the new, in every table."""
+    found: Counter[str] = Counter()
+    moments = random.Random(seed)
+    with gridgis.create_workspace(url, crs=toy.CRS) as workspace:
+        with workspace.write(who="t", why="t") as write:
+            for layer in ("areas", "grids"):
+                write.upsert(layer, getattr(toy, layer)())
+        state = draw(workspace, 1)
+        before, revision, rows = grids_of(workspace), workspace.revision, 0
+    takes_s = 0.1
+    for number in range(1, kills + 2):
+        plan, day = state.name, dt.date(2020, 1, 1) + dt.timedelta(days=number)
+        with running(workers.publish_plan, url, plan, day.isoformat()) as (process, connection):
+            started(connection)
+            if number == 1:  # the first one lives: how long does it take?
+                takes_s = float(connection.recv())
+                found["not killed"] += 1
+            else:
+                time.sleep(moments.uniform(0.0, 1.2 * takes_s))
+            kill(process)
+            safe = number == 1 or any(True for _ in told(connection))
+        with opened_after_kill(url) as workspace:
+            row, after = workspace.plan(plan), grids_of(workspace)
+            if row.state == "draft":
+                assert not safe
+                assert (row.rev, workspace.revision, len(workspace.lineage()), after) == (state.rev, revision, rows, before)
+                plans.publish(workspace, plan, on=day, who="Li")  # as if nothing had happened
+                row, after = workspace.plan(plan), grids_of(workspace)
+                found["old"] += 1
+            elif number > 1:
+                found["new and told" if safe else "new, not told"] += 1
+            assert (row.state, row.rev, row.published_on) == ("published", state.rev + 1, day)
+            assert workspace.revision == revision + 1
+            check_published(workspace, state.areas[toy.WEST], before, after)
+            assert len(workspace.lineage()) == rows + (1 if number == 1 else 2)
+            assert grids_of(workspace, as_of=day - dt.timedelta(days=1)) == before
+            with pytest.raises(GridgisError):
+                plans.publish(workspace, plan, on=day, who="Li")
+            assert grids_of(workspace) == after
+            state = draw(workspace, number + 1)
+            before, revision, rows = after, workspace.revision, len(workspace.lineage())
+    check_file(url)
+    return found
+
+
+def check_published(workspace: Workspace, draft: plan_state.AreaDraft, before: Grids, after: Grids) -> None:
+    """Assert that the live grids are the draft's, each a version on, and that codes of gone ones stay taken."""
+    drawn = dict(zip(draft.now.codes, shapely.to_wkb(draft.now.shapes).tolist(), strict=True))
+    assert after.keys() == drawn.keys() | {"G3"}
+    assert {code: after[code][2] for code in drawn} == drawn
+    for code, (version, state, _) in after.items():
+        assert (version, state) == (before[code][0] + (code != "G3") if code in before else 1, "valid")
+    assert before.keys() <= workspace.used_codes("grids")
+
+
+def test_a_plan_whose_publication_is_killed_is_a_draft_or_published_and_nothing_between(workspace_url: str) -> None:
+    found = kill_publications(workspace_url, PUBLICATIONS, seed=3)
+    assert found.total() == PUBLICATIONS + 1
+    assert found["old"] > 0

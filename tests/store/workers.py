@@ -14,6 +14,7 @@ import gridgis
 from gridgis import toy
 from gridgis.errors import ConflictError
 from gridgis.store import NewEntry, Workspace, images_of, migrations
+from gridgis.tasks import plans
 from tests.store.frames import cells
 
 
@@ -132,3 +133,13 @@ def publish_for_ever(url: str, ready: Connection) -> None:
                 write.add_lineage(pd.DataFrame([row]))
                 write.append_plan(plan, [NewEntry("publish")], rev=1)
                 write.close_plan(plan, state="published", on=day)
+
+
+def publish_plan(url: str, ready: Connection, plan: str, day: str) -> None:
+    """Publish a plan that is ready for it, and say so."""
+    with gridgis.open_workspace(url) as workspace:
+        ready.send("ready")
+        start = time.monotonic()
+        plans.publish(workspace, plan, on=dt.date.fromisoformat(day), who="worker")
+        ready.send(time.monotonic() - start)
+        ready.recv()
