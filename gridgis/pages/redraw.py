@@ -35,16 +35,18 @@ def show() -> None:
     if state.areas(shared.stamp()).empty:
         st.html(f'<div class="gp-empty">{html.escape(shared.say("redrawpage.no_grids"))}</div>')
         return
-    said = state.told()
-    if said:
-        st.success(shared.plain(said), icon=":material/check_circle:")
+    with st.container():  # always there: what stands below keeps its place, and the editor its zoom
+        said = state.told()
+        if said:
+            st.success(shared.plain(said), icon=":material/check_circle:")
     drafts = [plan.name for plan in state.drafts(ws)]
     if not drafts:
         redraw_choices.first(ws)
         return
     plan, area = redraw_choices.choose(drafts)
-    if not editable():
-        st.info(shared.say("redrawpage.who_first"), icon=":material/edit_note:")
+    with st.container():
+        if not editable():
+            st.info(shared.say("redrawpage.who_first"), icon=":material/edit_note:")
     _edit(plan, area)
     _watch(plan)
 

@@ -62,8 +62,9 @@ def choose(drafts: list[str]) -> tuple[str, str]:
         with st.popover(shared.say("redrawpage.new_plan")):
             _new(shared.workspace())
     _remember()
-    if st.session_state[state.LOW] > st.session_state[state.HIGH]:
-        st.warning(shared.say("redrawpage.range_swapped"), icon=":material/error:")
+    with st.container():
+        if st.session_state[state.LOW] > st.session_state[state.HIGH]:
+            st.warning(shared.say("redrawpage.range_swapped"), icon=":material/error:")
     return str(plan), str(area)
 
 

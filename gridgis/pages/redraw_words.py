@@ -14,6 +14,7 @@ from gridgis.text import Lang, t
 _DIRTY: Final = "redraw_opening.dirty"
 _COUNTED: Final = ("overlaps", "gaps", "outside", "invalid", "slivers", "misfits")
 _HERE: Final[Mapping[str, str]] = {
+    "plans.moved": "redrawpage.say_stale",
     "redrawing.conflict": "redrawpage.say_conflict",
     "redrawing.not_approved": "redrawpage.say_not_approved",
     "redrawing.rebase_touched": "redrawpage.say_rebase_touched",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 STARTED_WITHIN_S = 60
+PATIENCE_MS = 60_000
 _AT_REST = """() => document.querySelectorAll('[data-stale="true"]').length === 0
   && [...document.querySelectorAll('.gg-map')].every(map => map.dataset.state !== 'loading')"""
 # what the browser says about itself, not about the page
@@ -53,11 +54,11 @@ class Watched:
 
     def settle(self) -> None:
         """Wait until the script has run, the work behind the page is done and its requests are answered."""
-        self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
-        self.page.wait_for_selector(".gp-foot", timeout=30_000, state="attached")
+        self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
+        self.page.wait_for_selector(".gp-foot", timeout=PATIENCE_MS, state="attached")
         self.page.wait_for_load_state("networkidle")
         # nothing on the page belongs to the run before, and every map has drawn what it was given
-        self.page.wait_for_function(_AT_REST, timeout=30_000)
+        self.page.wait_for_function(_AT_REST, timeout=PATIENCE_MS)
         self.page.wait_for_timeout(300)
 
     def shot(self, name: str) -> Path:
@@ -92,10 +93,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(workspace: Path) -> Iterator[str]:
-    """A server on a workspace, stopped when the test is done."""
+def serve(workspace: Path, *, database: str | None = None) -> Iterator[str]:
+    """A server on a workspace, or on one in a database with its log beside `workspace`; stopped when the test is done."""
     port = free_port()
-    command = [sys.executable, "-m", "gridgis", "serve", "-w", str(workspace), "--port", str(port)]
+    command = [sys.executable, "-m", "gridgis", "serve", "-w", database or str(workspace), "--port", str(port)]
     env = {name: value for name, value in os.environ.items() if name != "GRIDGIS_LANG"}
     with (workspace.parent / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)

@@ -13,7 +13,8 @@ class GeHands {
     box.addEventListener('pointerleave', () => { if (!ed.drag) { ed.pointer = ed.snapped = null; ed.repaint(); } });
     ed.map.on('click', e => this.click(e.originalEvent));
     ed.map.on('dblclick', () => this.finish());
-    ed.root.addEventListener('keydown', e => this.key(e));
+    // keys count wherever nothing else has the focus
+    document.addEventListener('keydown', this.onKey = e => { if (ed.root.contains(e.target) || e.target === document.body) this.key(e); });
   }
 
   world(e) {
@@ -168,6 +169,7 @@ class GeHands {
   }
 
   key(e) {
+    if (!this.ed.ground) return;
     const ed = this.ed, command = e.ctrlKey || e.metaKey, letter = e.key.toLowerCase();
     if (e.target.matches('input, select, textarea') && e.key !== 'Escape') return;
     let done = true;
@@ -188,5 +190,5 @@ class GeHands {
     ed.send({ do: 'delete_vertex', vertex: ed.active });
   }
 
-  close() { window.removeEventListener('pointerup', this.onUp); window.removeEventListener('pointercancel', this.onCancel); }
+  close() { document.removeEventListener('keydown', this.onKey); window.removeEventListener('pointerup', this.onUp); window.removeEventListener('pointercancel', this.onCancel); }
 }
