@@ -30,6 +30,8 @@ COMMANDS: Final = {
     "coverage": "gridgis.cli.covering:coverage",
     "hotspots": "gridgis.cli.hotspots:hotspots",
     "redraw": "gridgis.cli.redraw:redraw",
+    "reach": "gridgis.cli.reach:reach",
+    "patrol": "gridgis.cli.reach:patrol",
     "check": "gridgis.cli.workspaces:check",
     "serve": "gridgis.cli.serving:serve",
 }

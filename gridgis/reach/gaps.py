@@ -34,8 +34,8 @@ def shares(
     2. Residents are those of buildings whose `population` is known.
     3. Figures about people are withheld where the residents, those within reach or those beyond it are some, but fewer than
        `suppress_below`.
-    4. So that nobody finds them by subtracting from a total, the smallest zones with people that are left are withheld too until
-       those withheld together could be shown; each zone of `inside` by itself, unless its own figures are withheld.
+    4. So that nobody finds them by subtracting from a total, more zones are withheld, the smallest that help, until those
+       withheld together could be shown; each zone of `inside` by itself, unless its own figures are withheld.
 
     Parameters
     ----------
@@ -194,7 +194,9 @@ def _withheld(people: Floats, larger: NDArray[np.object_], least: int) -> NDArra
             some = mine[hidden[mine]]
             if len(some) > 1 and not _small(counts[some].sum(axis=0, keepdims=True), least)[0]:
                 break
-            hidden[by_size[~hidden[by_size]][0]] = True
+            left = by_size[~hidden[by_size]]
+            enough = ~_small(counts[some].sum(axis=0) + counts[left], least)
+            hidden[left[enough][0] if enough.any() else left[0]] = True
     return hidden
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -37,6 +37,11 @@ class Scope:
     """The grids there are in it, open or not, indexed by code."""
     around: Box | None
     """What is read of roads and sources; None: everything."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The day and the area, for `--json`."""
+        area = None if self.named is None else {"code": self.named[0], "name": self.named[1] or None}
+        return {"as_of": self.date.isoformat(), "area": area}
 
     def buildings(self, ws: Workspace) -> gpd.GeoDataFrame:
         """The buildings whose middle lies in it.
@@ -135,10 +140,10 @@ def middles(grids: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame | None) -> Floa
     houses = pd.DataFrame(points_of(buildings), columns=["x", "y"], index=buildings.index)
     grid = labels(houses.to_numpy(), grids, buildings.index)
     mean = houses.groupby(grid).transform("mean")
-    away = np.hypot(houses["x"] - mean["x"], houses["y"] - mean["y"]).round(6)
-    nearest = away.groupby(grid).idxmin()
+    houses["away"] = ((houses - mean) ** 2).sum(axis=1, skipna=False).round(6)
+    nearest = houses["away"].groupby(grid).idxmin()
     at = grids.index.get_indexer(nearest.index)
-    xy[at] = houses.loc[nearest.to_numpy()].to_numpy()
+    xy[at] = houses.loc[nearest.to_numpy(), ["x", "y"]].to_numpy()
     return xy
 
 

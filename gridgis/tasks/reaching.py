@@ -51,10 +51,8 @@ class Asked:
 class ReachReport:
     """How far stations or officers reach on foot."""
 
-    date: dt.date
-    """The day stations, grids and areas are of."""
-    area: tuple[str, str] | None
-    """Code and name; None: the whole workspace."""
+    scope: Scope
+    """The area, its communities and grids, and the day they are of."""
     asked: Asked
     synthetic: bool
     streets_m: float
@@ -82,8 +80,7 @@ class ReachReport:
         """Figures of all, of every area, grid and source, for `--json`; people who are not shown are null with a reason."""
         why = self.gaps["why"].value_counts()
         return {
-            "as_of": self.date.isoformat(),
-            "area": None if self.area is None else {"code": self.area[0], "name": self.area[1] or None},
+            **self.scope.to_json(),
             "synthetic": self.synthetic,
             "from": self.asked.sources,
             "minutes": self.asked.minutes,
@@ -107,10 +104,8 @@ class ReachReport:
 class PatrolReport:
     """The daily patrol round of every grid."""
 
-    date: dt.date
-    """The day the grids are of."""
-    area: tuple[str, str] | None
-    """Code and name; None: the whole workspace."""
+    scope: Scope
+    """The area, its grids, and the day they are of."""
     speed_kmh: float
     synthetic: bool
     rounds: Rounds
@@ -125,8 +120,7 @@ class PatrolReport:
         total, bound = sums["round_m"], sums["bound_m"]
         rows = pd.DataFrame(frame.drop(columns=frame.geometry.name))
         return {
-            "as_of": self.date.isoformat(),
-            "area": None if self.area is None else {"code": self.area[0], "name": self.area[1] or None},
+            **self.scope.to_json(),
             "synthetic": self.synthetic,
             "speed_kmh": self.speed_kmh,
             "total": {
@@ -209,7 +203,7 @@ def reach(
     nearest.iloc[known] = at.index.to_numpy()[found.source[known]]
     asked = Asked(sources, minutes, speed_kmh, suppress_below)
     return ReachReport(
-        date, scope.named, asked, ws.info.synthetic, streets_m, unused=unused, sources_at=used,
+        scope, asked, ws.info.synthetic, streets_m, unused=unused, sources_at=used,
         **_found(scope, buildings, found, nearest, used, asked),
     )  # fmt: skip
 
@@ -256,7 +250,7 @@ def patrol(
     if not rounds.frame["streets_m"].any():
         raise DataError("reach.no_streets_in_grids", n=len(grids))
     frame = gpd.GeoDataFrame(grids[["name", "area_code"]].join(rounds.frame), geometry=rounds.routes)
-    return PatrolReport(date, scope.named, speed_kmh, ws.info.synthetic, rounds, frame)
+    return PatrolReport(scope, speed_kmh, ws.info.synthetic, rounds, frame)
 
 
 def _network(ws: Workspace, scope: Scope) -> Network:

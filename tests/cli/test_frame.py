@@ -19,7 +19,9 @@ from gridgis.cli.output import answer, plain, table, work
 from gridgis.errors import Cancelled
 from gridgis.text import LANGS, Lang, t
 
-CONTRACT = {"init", "demo", "import", "export", "grid", "villages", "coverage", "hotspots", "redraw", "check", "serve"}
+CONTRACT = {
+    "init", "demo", "import", "export", "grid", "villages", "coverage", "hotspots", "redraw", "reach", "patrol", "check", "serve",
+}  # fmt: skip
 
 
 def gridgis(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
