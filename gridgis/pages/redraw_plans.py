@@ -64,7 +64,8 @@ def _take_back(ws: Workspace, published: list[str], taken: set[str], *, editable
         with st.popover(shared.say("redrawpage.revert"), disabled=not editable):
             st.markdown(shared.plain(shared.say("redrawpage.revert_sure", plan=plan)))
             into = st.text_input(shared.say("redrawpage.new_name"), value=_name(plan, taken), key=f"rd_revert_into_{plan}")
-            if st.button(shared.say("redrawpage.revert_do"), type="primary", key="rd_revert", disabled=not into.strip()):
+            ready = editable and bool(into.strip())
+            if st.button(shared.say("redrawpage.revert_do"), type="primary", key="rd_revert", disabled=not ready):
                 _revert(ws, plan, into.strip())
     if not editable:
         st.caption(shared.say("redrawpage.who_first"))

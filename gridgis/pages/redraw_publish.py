@@ -31,7 +31,7 @@ def show(ws: Workspace, desk: state.Desk, *, editable: bool) -> None:
                 _step(plan, lambda: _publish(ws, plan, on))
         with st.popover(shared.say("redrawpage.discard"), disabled=not editable):
             st.markdown(shared.plain(shared.say("redrawpage.discard_hint", plan=plan)))
-            if st.button(shared.say("redrawpage.discard_sure"), key="rd_discard"):
+            if st.button(shared.say("redrawpage.discard_sure"), key="rd_discard", disabled=not editable):
                 _step(plan, lambda: _discard(ws, plan))
     if st.session_state.get(_CONFLICT) == plan:
         st.info(shared.say("redrawpage.rebase_hint"), icon=":material/sync:")

@@ -54,7 +54,7 @@ def offer(ws: Workspace, plan: str, area: str, *, refused: GridgisError, editabl
             redraw_words.tell(error)
     if done is not None:
         with three.popover(t("redrawpage.repair", lang), disabled=not editable, width="stretch", type="primary"):
-            _confirm(ws, plan, area, done, width_m=float(width), keep=keep)
+            _confirm(ws, plan, area, done, width_m=float(width), keep=keep, editable=editable)
     left, right = st.columns([1.5, 1], gap="medium")
     with left:
         chrome.plot(_layers(ws, area, found, lang), key="rd_defects", height=460)
@@ -62,10 +62,10 @@ def offer(ws: Workspace, plan: str, area: str, *, refused: GridgisError, editabl
         _lists(found, done, lang)
 
 
-def _confirm(ws: Workspace, plan: str, area: str, done: Repaired, *, width_m: float, keep: Keep) -> None:
+def _confirm(ws: Workspace, plan: str, area: str, done: Repaired, *, width_m: float, keep: Keep, editable: bool) -> None:
     lang = shared.lang()
     st.markdown(shared.plain(t("redrawpage.repair_sure", lang, plan=plan, **_sums(done.moved))))
-    if st.button(t("redrawpage.repair_do", lang), type="primary", key="rd_repair"):
+    if st.button(t("redrawpage.repair_do", lang), type="primary", key="rd_repair", disabled=not editable):
         with shared.guarded():
             told = {"who": shared.author(), "why": redraw_state.reason()}
             after, moved = redrawing.mend(ws, area, plan=plan, gap_width_m=width_m, keep=keep, **told)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import string
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import shapely
 
 import gridgis
+from gridgis import toy
+from gridgis.errors import DataError
+from gridgis.pages import redraw_words
 from gridgis.pages.redraw_panel import history, what
 from gridgis.redraw.operations import Merge
 from gridgis.store.plans import KINDS
-from gridgis.tasks import plans, redrawing
-from gridgis.text import LANGS
+from gridgis.tasks import plan_state, plans, redrawing
+from gridgis.text import LANGS, Lang, catalogue
 from tests.pages.conftest import Open, said
 
 
@@ -99,3 +105,105 @@ def test_a_reason_with_markup_stays_text() -> None:
     table = history(pd.DataFrame([row]), "en")
     assert "<script>" not in table
     assert "<b>" not in table
+
+
+def published(file: Path, *, on: dt.date) -> None:
+    planned(file)
+    with gridgis.open_workspace(str(file)) as ws:
+        plans.publish(ws, "spring", on=on, who="Li", why="even beats")
+
+
+def test_a_published_plan_is_taken_back_by_a_draft_of_its_own(toy_file: Path, open_app: Open) -> None:
+    published(toy_file, on=dt.date(2026, 3, 1))
+    app = open_app(toy_file, page="redraw", lang="en", author="Li", rd_reason="it did not work")  # no draft is left
+    assert "published" in said(app)
+    app.button(key="rd_revert").click().run()
+    assert not app.exception
+    assert "takes plan “spring” back" in said(app).replace("\\", "")
+    with gridgis.open_workspace(str(toy_file)) as ws:
+        state = plan_state.load(ws, "spring taken back")
+        assert ws.plan("spring taken back").state == "draft"
+        shapes = list(state.areas[toy.WEST].now.shapes)
+        assert [shape.area for shape in shapes] == [45000.0, 30000.0]
+        assert state.areas[toy.WEST].now.codes[0] == "G1"
+        assert "G2" not in state.areas[toy.WEST].now.codes  # its code is never given again
+    assert app.session_state["rd_plan"] == "spring taken back"
+
+
+def test_nothing_is_taken_back_that_was_changed_since_and_the_page_says_so(toy_file: Path, open_app: Open) -> None:
+    published(toy_file, on=dt.date(2026, 3, 1))
+    with gridgis.open_workspace(str(toy_file)) as ws, ws.write(who="Wang", why="smaller") as write:
+        frame = ws.read("grids", where={"code": "G1"})
+        write.correct("grids", frame.set_geometry(frame.buffer(-1)))
+    app = open_app(toy_file, page="redraw", lang="en", author="Li", rd_reason="it did not work")
+    app.button(key="rd_revert").click().run()
+    assert "G1" in app.error[0].value
+    with gridgis.open_workspace(str(toy_file)) as ws:
+        assert [plan.name for plan in ws.plans()] == ["spring"]
+
+
+@pytest.fixture
+def dirty_file(toy_file: Path) -> Path:
+    """The toy town with 10 m of G1 claimed by G2 too, and a crack of half a metre between G2 and the east village."""
+    with gridgis.open_workspace(str(toy_file)) as ws, ws.write(who="test", why="dirt") as write:
+        frame = ws.read("grids", where={"code": "G2"})
+        write.correct("grids", frame.set_geometry([shapely.box(500140, 3366000, 500249.5, 3366300)], crs=frame.crs))
+        plans_made = write.add_plan("spring")
+    assert plans_made.state == "draft"
+    return toy_file
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_dirty_boundaries_are_listed_and_repaired_once_confirmed(dirty_file: Path, open_app: Open, lang: str) -> None:
+    app = open_app(dirty_file, page="redraw", lang=lang, author="Li", rd_reason="even beats")
+    words = said(app).replace("\\", "")
+    assert ("1 overlap, 1 crack" if lang == "en" else "重叠 1 处，缝隙 1 处") in words
+    assert "gridgis" not in app.warning[0].value
+    assert "3,000.00" in words  # m² claimed twice
+    assert "150.00" in words  # of the crack
+    app.selectbox(key="rd_keep").set_value("first").run()
+    with gridgis.open_workspace(str(dirty_file)) as ws:
+        assert ws.plan_rev("spring") == 0
+    app.button(key="rd_repair").click().run()
+    assert not app.exception
+    with gridgis.open_workspace(str(dirty_file)) as ws:
+        now = plan_state.load(ws, "spring").areas[toy.WEST].now
+        assert [shape.area for shape in now.shapes] == [45000.0, 30000.0]
+        assert ws.read("grids", where={"code": "G2"}).geometry.iloc[0].bounds[0] == 500140  # live grids stay
+    assert ("were repaired" if lang == "en" else "已修复") in said(app)
+
+
+def test_a_reader_sees_what_does_not_fit_but_repairs_nothing(dirty_file: Path, open_app: Open) -> None:
+    app = open_app(dirty_file, page="redraw", lang="en")
+    assert "1 overlap" in said(app)
+    assert app.button(key="rd_repair").disabled
+
+
+def test_a_day_and_the_live_grids_are_compared(toy_file: Path, open_app: Open) -> None:
+    published(toy_file, on=dt.date(2026, 3, 1))
+    with gridgis.open_workspace(str(toy_file)) as ws:
+        plans.create(ws, "next", who="Li")
+    app = open_app(toy_file, page="redraw", lang="en", rd_part="compare")
+    assert "no grid differs" in said(app)
+    app.selectbox(key="rd_compare_to_next").set_value("spring").run()
+    app.selectbox(key="rd_compare_from_next").set_value("\n").run()
+    app.date_input(key="rd_compare_day_from").set_value(dt.date(2026, 2, 28)).run()
+    assert not app.exception
+    words = said(app)
+    assert "retired" in words
+    assert "Wang" in words  # who had the grid that ended
+    assert "6" in words  # residents of G2, who moved
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_no_refusal_on_the_page_speaks_of_commands(lang: Lang) -> None:
+    """Messages of the tasks that name a command or a module have words of their own here."""
+    groups = ("redraw", "redrawing", "redraw_opening", "plans")
+    for key in (key for key in catalogue(lang) if key.split(".")[0] in groups and key not in OF_FILES):
+        values = {name: 1 for _, name, _, _ in string.Formatter().parse(catalogue(lang)[key]) if name}
+        words = redraw_words.sentence(DataError(key, **values), lang)
+        assert not re.search(r"gridgis|--\w", words), key
+
+
+# only files and options lead to these
+OF_FILES = {"redrawing.no_area"}
