@@ -197,7 +197,7 @@ def kill_publications(url: str, kills: int, *, seed: int) -> Counter[str]:
         state = draw(workspace, 1)
         before, revision, rows = grids_of(workspace), workspace.revision, 0
     takes_s = 0.1
-    for number in range(1, kills + 2):
+    for number in range(1, kills + 2):  # around the moment when half the publications are through
         plan, day = state.name, dt.date(2020, 1, 1) + dt.timedelta(days=number)
         with running(workers.publish_plan, url, plan, day.isoformat()) as (process, connection):
             started(connection)
@@ -205,7 +205,7 @@ def kill_publications(url: str, kills: int, *, seed: int) -> Counter[str]:
                 takes_s = float(connection.recv())
                 found["not killed"] += 1
             else:
-                time.sleep(moments.uniform(0.0, 1.2 * takes_s))
+                time.sleep(moments.uniform(0.3, 1.3) * takes_s)
             kill(process)
             safe = number == 1 or any(True for _ in told(connection))
         with opened_after_kill(url) as workspace:
@@ -216,7 +216,9 @@ def kill_publications(url: str, kills: int, *, seed: int) -> Counter[str]:
                 plans.publish(workspace, plan, on=day, who="Li")  # as if nothing had happened
                 row, after = workspace.plan(plan), grids_of(workspace)
                 found["old"] += 1
+                takes_s *= 1.2
             elif number > 1:
+                takes_s /= 1.2
                 found["new and told" if safe else "new, not told"] += 1
             assert (row.state, row.rev, row.published_on) == ("published", state.rev + 1, day)
             assert workspace.revision == revision + 1
