@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import geopandas as gpd
 import numpy as np
@@ -22,7 +23,7 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 # half the width of a barrier that is a line, metres
-_WALL_M = 0.01
+_WALL_M: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +94,7 @@ def units_from(
     """Units of a layer of polygons that meet with the same vertices on common borders.
 
     1. Two units are neighbours if they share border; those that touch in a point are not.
-    2. A border runs along a street where the middles of its segments lie within `near_m` of one.
+    2. A border runs along a street where stretches of it, at most `near_m` long, have their middle within `near_m` of one.
     3. A unit stands where most of it lies beside the barriers. Two neighbours are parted if most of their border lies within
        `near_m` of a barrier, or no way on the ground of the two leads past it; a bridge there joins them again. A unit wholly
        in the water hangs on one shore.
@@ -210,13 +211,16 @@ def _common(border: Segments, units: Units) -> tuple[Ints, Floats]:
 
 
 def _metres_near(border: Segments, units: Units, lines: NDArray[np.object_], near_m: float) -> Floats:
-    """Metres of each pair's border whose segments have their middle near a line."""
+    """Metres of each pair's border near a line: stretches of at most `near_m` whose middle is."""
     pair, ends = _common(border, units)
-    middle = shapely.points((ends[:, :2] + ends[:, 2:]) / 2)
-    near = np.zeros(len(pair), bool)
-    near[shapely.STRtree(lines).query(middle, predicate="dwithin", distance=near_m)[0]] = True
     length = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1])
-    return np.bincount(pair[near], length[near], minlength=len(units.pairs)).astype(np.float64)
+    many = np.maximum(np.ceil(length / near_m), 1).astype(np.int64)
+    of = np.repeat(np.arange(len(pair)), many)
+    share = (np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many) + 0.5) / many[of]
+    middle = shapely.points(ends[of, :2] + share[:, None] * (ends[of, 2:] - ends[of, :2]))
+    near = np.zeros(len(of), bool)
+    near[shapely.STRtree(lines).query(middle, predicate="dwithin", distance=near_m)[0]] = True
+    return np.bincount(pair[of[near]], (length / many)[of[near]], minlength=len(units.pairs)).astype(np.float64)
 
 
 def _barred(
@@ -228,7 +232,6 @@ def _barred(
     near_m: float,
 ) -> Mask:
     lines = np.asarray(barriers.geometry.array, dtype=object)
-    tree = shapely.STRtree(lines)
     left, right = units.pairs["left"].to_numpy(), units.pairs["right"].to_numpy()
     along = _metres_near(border, units, lines, near_m) > units.pairs["length_m"].to_numpy() / 2
     walls = np.where(shapely.get_dimensions(lines) < 2, shapely.buffer(lines, _WALL_M, quad_segs=1), lines)
@@ -255,9 +258,7 @@ def _banks(shapes: NDArray[np.object_], walls: NDArray[np.object_]) -> tuple[NDA
     return spot, wet
 
 
-def _apart(
-    shapes: NDArray[np.object_], walls: NDArray[np.object_], spot: NDArray[np.object_], left: Ints, right: Ints
-) -> Mask:
+def _apart(shapes: NDArray[np.object_], walls: NDArray[np.object_], spot: NDArray[np.object_], left: Ints, right: Ints) -> Mask:
     """Pairs whose points cannot be joined on the ground of the two without crossing a barrier."""
     apart = np.zeros(len(left), bool)
     ground = shapely.union(shapes[left], shapes[right])

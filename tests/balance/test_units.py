@@ -68,6 +68,27 @@ def test_a_wide_river_of_water_between_inner_points_is_a_barrier_too() -> None:
     assert units_from(frame, weights=["households"], barriers=water).barriers.tolist() == [True]
 
 
+def test_units_a_river_runs_through_stand_on_the_bank_that_has_most_of_them() -> None:
+    frame = squares((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1))
+    river = lines([(140, -50), (130, 50), (145, 120), (135, 250)])  # through both squares in the middle, west of their middles
+    units = units_from(frame, weights=["households"], barriers=river)
+    barred = {tuple(pair) for pair in units.pairs.loc[units.barriers, ["left", "right"]].to_numpy().tolist()}
+    assert barred == {(0, 1), (3, 4)}  # from the western squares to those in the middle
+
+
+def test_a_stream_that_ends_between_two_units_does_not_part_them() -> None:
+    frame = squares((0, 0), (1, 0))
+    assert units_from(frame, weights=["households"], barriers=lines([(150, 100), (150, 40)])).barriers.tolist() == [False]
+
+
+def test_units_under_water_hang_on_one_shore() -> None:
+    frame = squares(*((x, 0) for x in range(5)))
+    lake = gpd.GeoDataFrame(geometry=[shapely.box(95, -10, 405, 110)], crs=CRS)
+    units = units_from(frame, weights=["households"], barriers=lake)
+    assert len(units.barriers) == 4
+    assert units.barriers.sum() == 1  # one crossing stays closed, and every square of the lake can be held by somebody
+
+
 def test_islands_are_joined_to_their_nearest_neighbour_where_wanted() -> None:
     frame = squares((0, 0), (1, 0), (4, 0), (9, 0))
     alone = units_from(frame, weights=["households"])
