@@ -13,11 +13,13 @@ from gridgis.cli.base import Front
 from gridgis.cli.options import OneOf, command, option, workspace_option
 from gridgis.cli.output import answer, table
 from gridgis.cli.redraw import day_option, named, plan_option, reason_options, width_option
-from gridgis.text import number, t
+from gridgis.text import number, percent, t
 
 if TYPE_CHECKING:
     from gridgis.store import PlanRow
     from gridgis.tasks.plan_state import PlanState
+
+_SHARES = (("area", "cli.measure_area"), ("population", "cli.measure_population"))
 
 
 @command("history", key="help_redraw_history")
@@ -213,7 +215,20 @@ def diff(front: Front, *, workspace: str, from_: str, to: str, output: str | Non
         for row in document["grids"]
     ]
     title = t("cli.diff_title", front.lang, first=from_, second=to)
-    answer(front, document, lambda: [table(title, headings, cells, numbers=(2, 3, 4))])
+
+    def lines() -> list[Any]:
+        shares = [_coverage(front, name, key, document["coverage"]["town"]["measures"]) for name, key in _SHARES]
+        if not cells:
+            return [t("redraw_diff.same", front.lang, first=from_, second=to), *shares]
+        return [table(title, headings, cells, numbers=(2, 3, 4)), *shares]
+
+    answer(front, document, lines)
+
+
+def _coverage(front: Front, name: str, key: str, measures: dict[str, Any]) -> str:
+    """One figure of coverage, before and after."""
+    before, after = (percent(measures[name][side]["share"]) for side in ("before", "after"))
+    return t("cli.diff_coverage", front.lang, what=t(key, front.lang), before=before, after=after)
 
 
 def _step(front: Front, workspace: str, do: Callable[..., PlanState | PlanRow], *, plan: str | None, who: str, why: str) -> None:

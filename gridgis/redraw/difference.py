@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import geopandas as gpd
@@ -18,12 +18,14 @@ from gridgis.redraw.carrying import COUNTED, FREE, Carried, carry, ground_m2, pa
 from gridgis.redraw.facts import RESIDENTS, Facts
 from gridgis.redraw.figures import figures, figures_of_carried
 from gridgis.redraw.fitting import mean_width
-from gridgis.redraw.partition import SNAP_M, Partition
+from gridgis.redraw.partition import SNAP_M, Partition, frozen_shapes
 
 Happened = Literal["new", "retired", "changed", "border", "attributes"]
 FIGURES: Final = ("area_m2", *RESIDENTS, *COUNTED)
 
 _OFFICER: Final = "officer"
+# columns that say when a row was written and from when it holds, and nothing of the grid
+_KEPT: Final = ("version", "valid_from", "valid_to")
 # ground that two shapes share by the rounding of an overlay
 _NOTHING_M2: Final = 1e-6
 
@@ -156,6 +158,21 @@ def together(differences: Sequence[Difference]) -> Difference:
     )
 
 
+def nothing_differs(crs: pyproj.CRS) -> Difference:
+    """The difference of two states that are the same: no area, no grid, no ground.
+
+    >>> from gridgis import toy
+    >>> found = nothing_differs(toy.grids().crs)
+    >>> found.areas, len(found.grids), len(found.moved), len(found.officers)
+    ((), 0, 0, 0)
+    """
+    none = Partition(
+        "", crs, shapely.Polygon(), (), frozen_shapes([]), frozen_shapes([]), pd.DataFrame(index=pd.Index([], name="code"))
+    )
+    nobody = Facts.of(crs)
+    return replace(difference(none, none, nobody), areas=())
+
+
 def _registered(partition: Partition, known: pd.DataFrame) -> Partition:
     """A partition whose grids have the figures given as their registers."""
     rows = known.loc[list(partition.codes), list(RESIDENTS)]
@@ -198,8 +215,8 @@ def _grids(
     old, new = set(before.codes), set(after.codes)
     real = moved[~moved["rounding"]]
     traded = {*real["source"], *real["target"]}
-    differ = _attributes(before, after)
     drawn = {*carried.before.names, *carried.after.names} - {FREE}
+    differ = _attributes(before, after, drawn)
     codes = [code for code in dict.fromkeys([*before.codes, *after.codes]) if code in drawn or code in differ]
 
     def happened(code: str) -> Happened:
@@ -219,12 +236,13 @@ def _grids(
     return gpd.GeoDataFrame(table, geometry=[shape[code] for code in codes], crs=after.crs)
 
 
-def _attributes(before: Partition, after: Partition) -> dict[str, tuple[str, ...]]:
-    """Columns that differ, by grids that are in both; counts of residents are figures and no attributes."""
-    names = [name for name in dict.fromkeys([*before.attributes, *after.attributes]) if name not in RESIDENTS]
+def _attributes(before: Partition, after: Partition, drawn: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Columns that differ, by grids that are in both; counts of residents follow the ground where that changed."""
+    names = [name for name in dict.fromkeys([*before.attributes, *after.attributes]) if name not in _KEPT]
     both = [code for code in before.codes if code in set(after.codes)]
     old, new = (side.attributes.reindex(index=both, columns=names).astype(object) for side in (before, after))
     differ = ~((old == new) | (old.isna() & new.isna())).to_numpy(dtype=bool)
+    differ[np.ix_([code in drawn for code in both], [name in RESIDENTS for name in names])] = False
     rows = np.flatnonzero(differ.any(axis=1)).tolist()
     return {both[at]: tuple(str(names[i]) for i in np.flatnonzero(differ[at])) for at in rows}
 

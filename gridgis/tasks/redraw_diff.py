@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import geopandas as gpd
 import pandas as pd
+import pyproj
 
 from gridgis.errors import DataError
 from gridgis.files.writing import in_place_of
-from gridgis.redraw.difference import FIGURES, Difference, difference, together
+from gridgis.redraw.difference import FIGURES, Difference, difference, nothing_differs, together
 from gridgis.redraw.opening import open_partition
 from gridgis.redraw.partition import Partition
 from gridgis.tasks.plan_state import PlanState, gather, live, load
-from gridgis.text import Lang, t
+from gridgis.tasks.redraw_coverage import Side, SideCoverage, coverage_of, told
+from gridgis.tasks.redraw_sheets import sheets
+from gridgis.text import Lang
 
 if TYPE_CHECKING:
     from gridgis.store import Workspace
 
 LIVE: Final = "live"
-_SHEETS: Final = ("grids", "moved", "officers", "totals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,10 @@ class DiffReport:
     """`live`, the name of a plan, or a day in ISO form."""
     found: Difference
     """The areas that differ."""
+    outlines: gpd.GeoDataFrame
+    """The grids that are not the same, on each side where they are: `code`, `name`, `side` (`before`, `after`), `happened`."""
+    coverage: tuple[SideCoverage, SideCoverage]
+    """What grids in operation cover, before and after."""
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`."""
@@ -56,20 +62,13 @@ class DiffReport:
             "moved": moved,
             "officers": officers,
             "totals": self.found.totals.to_dict("index"),
-            "coverage": self._coverage(),
+            "coverage": told(*self.coverage),
         }
 
     def write_xlsx(self, file: str | Path, lang: Lang) -> Path:
-        """The tables as a workbook: grids, moved ground, officers, totals."""
+        """The tables as a workbook in a language: grids, moved ground, officers, totals, coverage."""
         target = Path(file)
-        frames = {
-            "grids": pd.DataFrame(self.found.grids.drop(columns=["geometry", "attributes"])).reset_index(),
-            "moved": pd.DataFrame(
-                self.found.moved[~self.found.moved["rounding"].astype(bool)].drop(columns=["geometry", "rounding"])
-            ),
-            "officers": self.found.officers.reset_index(),
-            "totals": self.found.totals.reset_index(names="figure"),
-        }
+        frames = sheets(self.found, self._real(), self.coverage, lang)
         options = {"options": {"strings_to_formulas": False, "strings_to_urls": False}}
         with (
             in_place_of(target) as work,
@@ -77,41 +76,41 @@ class DiffReport:
         ):
             head = book.book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
             whole = book.book.add_format({"num_format": "#,##0"})
-            for name in _SHEETS:
-                frame = frames[name].map(lambda value: ", ".join(value) if isinstance(value, tuple) else value)
-                title = t(f"redraw_diff.sheet_{name}", lang)
+            for title, frame in frames.items():
                 frame.to_excel(book, sheet_name=title, index=False)
                 sheet = book.sheets[title]
                 for at, column in enumerate(frame.columns):
-                    sheet.write_string(0, at, _heading(str(column), lang), head)
+                    sheet.write_string(0, at, str(column), head)
                 sheet.set_column(0, max(len(frame.columns) - 1, 0), 18, whole)
                 sheet.freeze_panes(1, 1)
         return target
 
     def write_map(self, file: str | Path) -> Path:
-        """The ground that changed hands, as `.geojson` (in degrees) or `.gpkg`."""
+        """The ground that changed hands, and the changed grids as they were and as they come to lie, with their labels.
+
+        A `.geojson` is one layer in degrees: `layer` says `moved`, `before` or `after`. A `.gpkg` has a layer for each of them.
+        """
         target = Path(file)
         moved = self._real().drop(columns=["rounding"])
-        layer = gpd.GeoDataFrame(moved, geometry="geometry", crs=self.found.crs)
-        degrees = target.suffix.lower() in (".geojson", ".json")
+        between = [f"{row['source'] or '–'} → {row['target'] or '–'}" for row in moved[["source", "target"]].to_dict("records")]
+        layers = {"moved": moved.assign(label=between)}
+        grids = self.found.grids.drop(columns=["geometry", "attributes", "happened"])
+        for side in ("before", "after"):
+            some = self.outlines[self.outlines["side"] == side].drop(columns="side")
+            figures = pd.DataFrame(grids[[f"{name}_{side}" for name in FIGURES]]).set_axis(list(FIGURES), axis=1)
+            layers[side] = some.join(figures, on="code")
         with in_place_of(target) as work:
-            (layer.to_crs(4326) if degrees else layer).to_file(work, driver="GeoJSON" if degrees else "GPKG")
+            if target.suffix.lower() in (".geojson", ".json"):
+                parts = [layer.to_crs(4326).assign(layer=name) for name, layer in layers.items()]
+                gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=4326).to_file(work, driver="GeoJSON")
+            else:
+                for name, layer in layers.items():
+                    layer.to_file(work, driver="GPKG", layer=name)
         return target
 
     def _real(self) -> gpd.GeoDataFrame:
         """Ground that changed hands, without what is no wider than the precision of drawing."""
         return self.found.moved[~self.found.moved["rounding"].astype(bool)]
-
-    def _coverage(self) -> dict[str, Any]:
-        """Share of the areas' ground and residents that grids hold, before and after."""
-        told: dict[str, Any] = {}
-        for name in ("area_m2", "population"):
-            told[name] = {}
-            for side, table in (("before", self.found.before), ("after", self.found.after)):
-                total = table[name].sum(min_count=1)
-                free = table.loc[table.index == "", name].sum()
-                told[name][side] = {"held": total - free, "total": total, "share": (total - free) / total if total else None}
-        return told
 
 
 def diff(ws: Workspace, from_: str, to: str) -> DiffReport:
@@ -128,22 +127,50 @@ def diff(ws: Workspace, from_: str, to: str) -> DiffReport:
     ------
     DataError
         If a side is none of these, or an area's grids do not fit together.
+
+    Returns
+    -------
+    DiffReport
+        With no area, no grid and no ground where both sides are the same.
     """
     sides = [_side(ws, name) for name in (from_, to)]
     planned = [area for side in sides if isinstance(side, PlanState) for area in side.areas]
     areas = list(dict.fromkeys(planned)) or _differing(ws, sides)
     found = []
+    outlines = []
     for area in areas:
         before, after = (_partition(ws, side, area) for side in sides)
         # registers speak of what the plan compared from took up; of live grids and of days they are the rows' own
         draft = sides[0].areas.get(area) if isinstance(sides[0], PlanState) else None
-        found.append(difference(before, after, gather(ws, area), base=None if draft is None else draft.base))
-    if not found:
-        raise DataError("redraw_diff.same", first=from_, second=to)
-    return DiffReport(from_, to, together(found))
+        one = difference(before, after, gather(ws, area), base=None if draft is None else draft.base)
+        found.append(one)
+        outlines += [_outlines(side, name, one) for side, name in ((before, "before"), (after, "after"))]
+    whole = together(found) if found else nothing_differs(_crs(ws))
+    before_, after_ = coverage_of(ws, sides, areas=whole.areas)
+    drawn = pd.concat([some for some in outlines if len(some)] or [_outlines(None, "before", whole)], ignore_index=True)
+    return DiffReport(from_, to, whole, gpd.GeoDataFrame(drawn, crs=whole.crs), (before_, after_))
 
 
-Side = PlanState | dt.date | None
+def _outlines(partition: Partition | None, side: str, found: Difference) -> gpd.GeoDataFrame:
+    """The grids that are not the same as one side has them."""
+    codes = [] if partition is None else [code for code in found.grids.index if code in partition.codes]
+    names = None if partition is None else partition.attributes.get("name")
+    table: dict[str, Any] = {
+        "code": codes,
+        "name": [None if names is None else names.get(code) for code in codes],
+        "side": side,
+        "happened": list(found.grids["happened"].reindex(codes)),
+    }
+    frame = gpd.GeoDataFrame(table, geometry=[] if partition is None else [partition.shape(c) for c in codes], crs=found.crs)
+    return frame.assign(
+        label=[name if isinstance(name, str) and name else code for code, name in zip(codes, frame["name"], strict=True)]
+    )
+
+
+def _crs(ws: Workspace) -> pyproj.CRS:
+    if ws.info.crs is None:
+        raise DataError("redrawing.no_ground")
+    return ws.info.crs
 
 
 def _side(ws: Workspace, name: str) -> Side:
@@ -180,11 +207,3 @@ def _partition(ws: Workspace, side: Side, area: str) -> Partition:
         return side.areas[area].now
     home, grids = live(ws, area, as_of=side if isinstance(side, dt.date) else None)
     return open_partition(grids, home)
-
-
-def _heading(column: str, lang: Lang) -> str:
-    for side in ("before", "after"):
-        if column.endswith(f"_{side}"):
-            word = t(f"redraw_diff.column_{column.removesuffix(f'_{side}')}", lang)
-            return t(f"redraw_diff.{side}", lang, column=word)
-    return t(f"redraw_diff.column_{column}", lang)

@@ -48,9 +48,11 @@ class Survey:
     @classmethod
     def read(
         cls, ws: Workspace, date: dt.date, *, raster: str | Path | None = None, before: Survey | None = None,
-        progress: Progress = silent,
+        grids: gpd.GeoDataFrame | None = None, progress: Progress = silent,
     ) -> Survey:  # fmt: skip
         """Read a workspace on a date; `before`, a survey of the same revision, spares what is the same on every date.
+
+        `grids` are taken in the place of the workspace's: what would be covered if they were the ones.
 
         Raises
         ------
@@ -61,7 +63,7 @@ class Survey:
         if len(areas) == 0:
             raise DataError("coverage.no_areas")
         stations = ws.read("stations", as_of=date)
-        grids = ws.read("grids", as_of=date)
+        grids = ws.read("grids", as_of=date) if grids is None else grids
         grids = _placed(grids[planned(grids, as_of=date)], like=areas)
         # layers without history are the same on every date
         villages = before.villages if before else _placed(ws.read("natural_villages"), like=areas)
