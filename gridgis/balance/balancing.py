@@ -96,7 +96,8 @@ def balance(
     tastes
         What plans are searched for.
     starts
-        Starts for each taste: from random trees, and with today's grids all but one from these.
+        Starts for each taste: from random trees, and with today's grids all but one from these; `stay` has twice as many, all
+        from today's.
     prefer
         Name of the taste whose plans come first. None: the least faults together; but `stay` where there are grids today and
         both bounds: these say what is even enough, and an officer knows the people of the grid.
@@ -151,7 +152,8 @@ def balance(
 def _runs(tastes: Sequence[Taste], starts: int, today: bool) -> list[tuple[Taste, bool]]:
     """What is searched for, and whether from today's grids."""
     wanted = [taste for taste in tastes if today or taste.name != STAY] or list(tastes)
-    return [(taste, today and (start > 0 or taste.name == STAY)) for taste in wanted for start in range(max(starts, 1))]
+    times = {taste: max(starts, 1) * (2 if today and taste.name == STAY else 1) for taste in wanted}
+    return [(taste, today and (start > 0 or taste.name == STAY)) for taste in wanted for start in range(times[taste])]
 
 
 def _bounds(k: int | None, low: float | None, high: float | None) -> Bounds:
