@@ -172,10 +172,11 @@ def gap_ground(
     require_metric(gaps, zones)
     label = zone.reindex(gaps.index)
     there = zones.index[zones.index.isin(label.dropna().unique()) & zones.geometry.notna().to_numpy()]
-    grouped = gaps.groupby(label.to_numpy())
+    grouped = gaps.assign(zone=label).groupby("zone")
+    middle = np.asarray(gaps.geometry.array, dtype=object)
     shapes = []
     for code in there:
-        discs = shapely.buffer(grouped.get_group(code).geometry.to_numpy(), around_m, quad_segs=4)
+        discs = shapely.buffer(middle[grouped.indices[code]], around_m, quad_segs=4)
         shapes.append(shapely.intersection(shapely.union_all(discs), zones.geometry[code]))
     figures = pd.DataFrame({"buildings": grouped.size(), "farthest_min": grouped["minutes"].max()}).reindex(there)
     return gpd.GeoDataFrame(figures, geometry=np.array(shapes, dtype=object), index=there, crs=gaps.crs)

@@ -158,13 +158,6 @@ def test_west_yorkshire_from_start_to_file(tmp_path: Path, capsys: pytest.Captur
     assert document["hot"] == int((table["class"] > 0).sum()) > 0
 
 
-@pytest.fixture(scope="module")
-def miaoling(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("ws") / "town.gpkg"
-    assert main(["demo", "-w", str(file)]) == 0
-    return file
-
-
 def test_a_workspace_is_looked_at_by_every_method(miaoling: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     for method in ("gi", "moran", "density", "emerging", "when"):
