@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from gridgis.errors import GridgisError
 from gridgis.maps import MapLayer
 from gridgis.maps.basemap import from_settings
+from gridgis.maps.spec import Bounds
 from gridgis.pages import shared
 from gridgis.store import WorkspaceInfo
 from gridgis.text import LANGS
@@ -84,15 +85,15 @@ def _style() -> str:
     return f"<style>:root{{{words}}}\n{sheet}</style>"
 
 
-def plot(layers: Sequence[MapLayer], *, key: str, height: int) -> None:
+def plot(layers: Sequence[MapLayer], *, key: str, height: int, bounds: Bounds | None = None) -> None:
     """A map as every page draws it: in the session's language, marked when synthetic, on the base map of the settings.
 
-    A click opens a popup in the browser and computes nothing.
+    A click opens a popup in the browser and computes nothing. `bounds` in degrees is what it opens with; none: everything.
     """
     ws = shared.workspace()
     notice = shared.say("general.synthetic") if ws.info.synthetic else None
     base = from_settings(ws.settings())
-    grid_map(layers, key=key, lang=shared.lang(), height=height, notice=notice, base=base, selectable=False)
+    grid_map(layers, key=key, lang=shared.lang(), height=height, bounds=bounds, notice=notice, base=base, selectable=False)
 
 
 def _language() -> None:

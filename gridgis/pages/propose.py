@@ -125,7 +125,8 @@ def _drawn(ws: Workspace, desk: redraw_state.Desk, found: Outcome, drawn: Drawn)
         left, right = st.columns([1.35, 1], gap="medium")
     with left:
         chrome.section("proposepage.map")
-        chrome.plot(propose_views.layers(drawn, frame, lang, under=_under(ws)), key="propose_map", height=_MAP_HEIGHT)
+        layers = propose_views.layers(drawn, frame, lang, under=_under(ws))
+        chrome.plot(layers, key=f"propose_map_{drawn.asked.kind}", height=_MAP_HEIGHT, bounds=propose_views.opening(drawn))
     with right:
         chrome.section("proposepage.sheet")
         st.html(propose_views.rules(drawn, option, lang))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from gridgis import text
 from gridgis.maps import Field, MapLayer, Style
+from gridgis.maps.spec import Bounds
 from gridgis.maps.style import Class, categories
 from gridgis.pages import propose_chart, tables
 from gridgis.pages.propose_drawing import Drawn, Option, Score
@@ -27,6 +28,7 @@ _KLASSES: Final = {"core": "#D55E00", "town": "#E6AB5C", "open": "#B7D7A8", "wat
 _STEPS: Final = (-0.2, -0.05, 0.05, 0.2)
 _CUT: Final = ("avoidable", "large", "area")
 _SHOWN: Final = 300
+_LEGEND: Final = 0.45
 # a load is within its range up to rounding
 _SAME: Final = 1e-9
 
@@ -45,7 +47,9 @@ def listed(scores: Sequence[Score], today: Score | None, which: int, lang: Lang)
     >>> 'data-plan="1"' in rows and "2.0 %" in rows
     True
     """
-    names = ("number", "taste", "deviation", "loads", "compactness", "stay", "grids")
+    names = ["number", "taste", "deviation", "loads", "compactness", "stay"]
+    if len({score.grids for score in scores}) > 1:
+        names.append("grids")
     heads = "".join(f'<th scope="col"{_right(name)}>{html.escape(t(f"proposepage.col_{name}", lang))}</th>' for name in names)
     rows = []
     for number, score in enumerate(scores, start=1):
@@ -53,10 +57,10 @@ def listed(scores: Sequence[Score], today: Score | None, which: int, lang: Lang)
         tip = html.escape(propose_chart.said(number, score, lang))
         taste = t(f"balancing.taste_{score.taste}", lang)
         rows.append(
-            f'<tr data-plan="{number}" tabindex="0" aria-label="{tip}"{mark}>{_cells(str(number), taste, score, lang)}</tr>'
+            f'<tr data-plan="{number}" tabindex="0" aria-label="{tip}"{mark}>{_cells(str(number), taste, score, names)}</tr>'
         )
     if today is not None:
-        rows.append(f'<tr class="today">{_cells("◇", t("proposepage.today", lang), today, lang)}</tr>')
+        rows.append(f'<tr class="today">{_cells("◇", t("proposepage.today", lang), today, names)}</tr>')
     return _html_table(t("proposepage.list", lang), heads, rows)
 
 
@@ -153,7 +157,7 @@ def columns(drawn: Drawn, lang: Lang) -> list[Column]:
     if balance:
         made.append(Column("units", t("proposepage.col_units", lang), "int"))
         if "kept" in grids:
-            made.append(Column("kept", t("proposepage.col_stay", lang), "int"))
+            made.append(Column("kept", t("proposepage.col_units_stay", lang), "int"))
     return [*made, Column("compactness", t("proposepage.col_compactness", lang), "number", digits=2)]
 
 
@@ -206,6 +210,12 @@ def layers(drawn: Drawn, frame: gpd.GeoDataFrame, lang: Lang, *, under: Sequence
     return [*under, drawn_grids, MapLayer("today", t("proposepage.map_today", lang), drawn.before[["geometry"]], _TODAY)]
 
 
+def opening(drawn: Drawn) -> Bounds:
+    """West, south, east, north in degrees a map opens with: the grids, and beside them room for the legend."""
+    west, south, east, north = (float(side) for side in drawn.options[0].grids.to_crs(4326).total_bounds)
+    return west, south, east + _LEGEND * (east - west), north
+
+
 def _fields(drawn: Drawn, lang: Lang) -> Iterator[Field]:
     for column in columns(drawn, lang):
         if column.field == "title" and drawn.asked.kind == "balance":
@@ -224,9 +234,9 @@ def _by_load(drawn: Drawn, frame: gpd.GeoDataFrame, lang: Lang) -> Style:
     else:
         mean = float(frame["load"].mean())
         breaks = [mean * (1 + step) for step in _STEPS]
-        near = [text.percent(abs(step), digits=0) for step in _STEPS]
-        words = (("less", near[0]), ("little_less", near[1]), ("mean", near[1]), ("little_more", near[2]), ("more", near[3]))
-        labels = [t(f"proposepage.load_{name}", lang, share=share) for name, share in words]
+        near, far = (text.percent(share, digits=0) for share in (_STEPS[2], _STEPS[3]))
+        names = ("less", "little_less", "mean", "little_more", "more")
+        labels = [t(f"proposepage.load_{name}", lang, near=near, far=far) for name in names]
     if not np.all(np.diff(breaks) > 0):
         return _GRID
     limits = [*breaks, math.inf]
@@ -238,7 +248,7 @@ def _scores(drawn: Drawn) -> list[Score]:
     return [option.score for option in drawn.options if option.score is not None]
 
 
-def _cells(number: str, taste: str, score: Score, lang: Lang) -> str:
+def _cells(number: str, taste: str, score: Score, names: Sequence[str]) -> str:
     stay = "–" if score.stay is None or not score.taste else text.percent(score.stay, digits=0)
     values = (
         number,
@@ -249,8 +259,7 @@ def _cells(number: str, taste: str, score: Score, lang: Lang) -> str:
         stay,
         text.number(score.grids),
     )
-    names = ("number", "taste", "deviation", "loads", "compactness", "stay", "grids")
-    return "".join(f"<td{_right(name)}>{html.escape(value)}</td>" for name, value in zip(names, values, strict=True))
+    return "".join(f"<td{_right(name)}>{html.escape(value)}</td>" for name, value in zip(names, values, strict=False))
 
 
 def _html_table(label: str, heads: str, rows: Sequence[str]) -> str:
