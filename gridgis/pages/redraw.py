@@ -71,6 +71,7 @@ def _edit(plan: str, area: str) -> None:
                 rev=desk.state.rev,
                 ground=desk.ground,
                 guides=guides,
+                tally=state.tally(shared.stamp(), area),
                 figures=desk.rows(),
                 totals=_totals(desk),
                 balance=(st.session_state.get(state.LOW, 300), st.session_state.get(state.HIGH, 500)),

@@ -22,7 +22,7 @@ from gridgis.tasks import plan_state
 from gridgis.tasks.plan_state import AreaDraft, PlanState
 from gridgis.tasks.redrawing import EditReport
 from gridgis.web.editor import Answer
-from gridgis.web.editor_data import Ground, Guides, ground_of, make_guides
+from gridgis.web.editor_data import Ground, Guides, Tally, ground_of, make_guides, make_tally
 
 PLAN: Final = "rd_plan"
 AREA: Final = "rd_area"
@@ -95,6 +95,12 @@ def drafts(ws: Workspace) -> list[PlanRow]:
 def facts(stamp: Stamp, area: str) -> Facts:
     """What is known at points of an area."""
     return plan_state.gather(shared.workspace(), area)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def tally(stamp: Stamp, area: str) -> Tally:
+    """What is counted in the browser while a border is dragged."""
+    return make_tally(facts(stamp, area))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

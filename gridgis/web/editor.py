@@ -14,11 +14,21 @@ from gridgis.maps.folium_map import asset, styles
 from gridgis.text import Lang, catalogue, t
 from gridgis.web import cache as published
 from gridgis.web import component
-from gridgis.web.editor_data import Ground, Guides
+from gridgis.web.editor_data import Ground, Guides, Tally
 from gridgis.web.routes import PLACE
 
 _MAP_WORDS: Final = ("zoom_in", "zoom_out", "whole", "map_label", "close", "failed")
-_SCRIPTS: Final = ("layers", "dom", "editor_ground", "editor_snap", "editor_canvas", "editor_tools", "editor_panel", "editor")
+_SCRIPTS: Final = (
+    "layers",
+    "dom",
+    "editor_ground",
+    "editor_snap",
+    "editor_tally",
+    "editor_canvas",
+    "editor_tools",
+    "editor_panel",
+    "editor",
+)
 _HTML: Final = (
     '<div class="ge-root" data-state="loading"><div class="ge-bar" role="toolbar"></div><div class="ge-body">'
     '<div class="ge-stage gg-map" data-state="loading"><div class="gg-canvas" role="application" tabindex="0"></div>'
@@ -73,6 +83,8 @@ class View:
     answer: Answer | None = None
     notice: str | None = None
     """A line at the foot of the map."""
+    tally: Tally | None = None
+    """What is counted while a border is dragged; None: only areas follow then."""
     columns: Sequence[str] = field(default=("households", "population", "incidents", "area_m2"))
     """Of `figures`, in the order they are sent."""
 
@@ -106,6 +118,7 @@ def grid_editor(view: View, *, key: str, lang: Lang, on_operation: Callable[[], 
         "rev": view.rev,
         "ground": _sent(view.ground.token, view.ground.document),
         "guides": None if view.guides is None else _sent(view.guides.token, view.guides.document),
+        "tally": None if view.tally is None else _sent(view.tally.token, view.tally.document),
         "figures": {
             "columns": list(view.columns),
             "rows": {code: [row.get(column) for column in view.columns] for code, row in view.figures.items() if code},

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gridgis.crs import WGS84
 from gridgis.errors import DataError
+from gridgis.redraw.facts import RESIDENTS, Facts
 from gridgis.redraw.partition import Partition
 from gridgis.redraw.verbs import rings_of
 
@@ -247,6 +248,39 @@ def make_guides(
         "cells": [] if cells is None else [str(code) for code in cells.index],
     }
     return Guides(_named(content, crs)[0], json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is counted while a border is dragged: houses with their people, and incidents."""
+
+    token: str
+    """32 hexadecimal digits made of the content."""
+    document: str
+    """JSON for the browser."""
+
+
+def make_tally(facts: Facts) -> Tally:
+    """The points figures are counted from, for the browser, which shows at each moment of a drag what it would move.
+
+    >>> from gridgis import toy
+    >>> tally = make_tally(Facts.of(pyproj.CRS(toy.CRS), buildings=toy.buildings()))
+    >>> document = json.loads(tally.document)
+    >>> document["houses"], document["incidents"], len(base64.b64decode(document["households"])) // 4
+    (12, None, 12)
+    """
+    houses, events = facts.buildings, facts.incidents
+    places = [layer.xy for layer in (houses, events) if layer is not None and len(layer.xy)]
+    xy = np.concatenate(places) if places else np.empty((0, 2))
+    content: dict[str, Any] = {
+        **_packed_points(_degrees(facts.crs, xy)),
+        "houses": None if houses is None else len(houses.xy),
+        "incidents": None if events is None else len(events.xy),
+    }
+    for name in RESIDENTS:
+        counts = None if houses is None else houses.counts.get(name)
+        content[name] = None if counts is None else _base64(counts.astype("<f4"))
+    return Tally(_named(content, facts.crs)[0], json.dumps(content, separators=(",", ":")))
 
 
 def _lines(shapes: Shapes) -> tuple[list[Floats], NDArray[np.int64]]:

@@ -364,7 +364,7 @@ def target(desk: Desk, ground: Partition, kind: str, start: tuple[float, float])
 
 @pytest.mark.postgis
 def test_a_drag_and_its_undo_on_postgis(postgis_url: str, tmp_path: Path, watch: Any) -> None:
-    """Four squares of 100 m around one vertex, which is dragged to the corner of a house."""
+    """Four squares of 100 m around one vertex, which is dragged to the corner of a house and past another."""
     west, south = 500_000.0, 3_366_000.0
     squares = [shapely.box(west + x, south + y, west + x + 100, south + y + 100) for y in (0, 100) for x in (0, 100)]
     codes = pd.Index([f"420000100201G{number}" for number in range(1, 5)], name="code")
@@ -375,9 +375,11 @@ def test_a_drag_and_its_undo_on_postgis(postgis_url: str, tmp_path: Path, watch:
         index=pd.Index(["420000100201"], name="code"),
         crs="EPSG:4547",
     )
-    house = shapely.box(west + 120, south + 130, west + 130, south + 140)
     houses = gpd.GeoDataFrame(
-        {"households": [1], "population": [3]}, geometry=[house], index=pd.Index(["B1"], name="id"), crs=4547
+        {"households": [1, 4], "population": [3, 9]},
+        geometry=[shapely.box(west + x, south + y, west + x + 10, south + y + 10) for x, y in ((120, 130), (105, 108))],
+        index=pd.Index(["B1", "B2"], name="id"),
+        crs="EPSG:4547",
     )
     with gridgis.create_workspace(postgis_url, crs="EPSG:4547") as ws, ws.write(who="test", why="squares") as write:
         write.upsert("areas", home)
@@ -389,12 +391,18 @@ def test_a_drag_and_its_undo_on_postgis(postgis_url: str, tmp_path: Path, watch:
         desk.select(codes[0])
         desk.snap("buildings")
         desk.drag((west + 100, south + 100), (west + 120, south + 130), by=(2, 2))
+        # while it is dragged the second house goes from the fourth square to the first
+        rows = [row.split("\t") for row in desk.page.locator(".ge-hud tbody tr").all_inner_texts()]
+        people = {row[0][-2:]: row[-2:] for row in rows}
+        assert people == {"G1": ["0 → 4", "0 → 9"], "G2": ["0", "0"], "G3": ["0", "0"], "G4": ["5 → 1", "12 → 3"]}
         desk.page.mouse.up()
         after = desk.stored(2)
         corner = shapely.Point(west + 120, south + 130)
         assert [shape.distance(corner) < 0.001 for shape in after.shapes] == [True] * 4
         assert shapely.area(after.shapes) == pytest.approx([12_500, 10_500, 9_500, 7_500], abs=0.5)
         assert conserved(desk.ground(), after)
+        told = desk.page.evaluate(f"Object.fromEntries({ED}.figures)")  # and so Python counts it
+        assert {code[-2:]: row[:2] for code, row in told.items()} == {"G1": [4, 9], "G2": [0, 0], "G3": [0, 0], "G4": [1, 3]}
         desk.page.keyboard.press("Control+z")
         back = desk.stored(3)
         assert [shape.equals(square) for shape, square in zip(back.shapes, squares, strict=True)] == [True] * 4

@@ -27,10 +27,11 @@ class GeEditor {
     if (typeof data.height === 'number') this.canvas.style.height = `${data.height}px`;
     this.canvas.setAttribute('aria-label', data.text.map_label);
     const round = this.round = (this.round ?? 0) + 1;
-    const [ground, guides] = await Promise.all([this.document(data.ground), data.guides && this.document(data.guides)]);
+    const [ground, guides, tally] = await Promise.all([this.document(data.ground), data.guides && this.document(data.guides), data.tally && this.document(data.tally)]);
     if (round !== this.round) return;
     if (guides && this.guideToken !== data.guides.token) { this.guides = new GeGuides(guides); this.guideToken = data.guides.token; }
     if (!guides) { this.guides = null; this.guideToken = null; }
+    if (this.tallyToken !== data.tally?.token) { this.tally = tally && new GeTally(tally); this.tallyToken = data.tally?.token; }
     const answered = data.answer && (this.busy === null || data.answer.n === this.busy) && data.answer.n !== this.told ? data.answer : null;
     const another = this.token !== data.ground.token;
     if (answered) { this.told = answered.n; this.busy = null; this.brushed.clear(); this.line = []; this.pointer = this.snapped = null; this.active = null; clearTimeout(this.late); }
@@ -58,7 +59,7 @@ class GeEditor {
     if (known) return known;
     const doc = asked.inline ? JSON.parse(asked.inline) : await (await ggFetch(asked.url)).json();
     this.docs.set(asked.token, doc);
-    while (this.docs.size > 4) this.docs.delete(this.docs.keys().next().value);
+    while (this.docs.size > 6) this.docs.delete(this.docs.keys().next().value);
     return doc;
   }
 
@@ -113,15 +114,23 @@ class GeEditor {
     for (const ring of g.rings) for (let i = 0; i < ring.at.length; i++) if (ring.at[i] === drag.v) for (const u of [ring.at[(i + 1) % ring.at.length], ring.at[(i || ring.at.length) - 1]]) lines.push([[g.xy[2 * drag.v], g.xy[2 * drag.v + 1]], [g.xy[2 * u], g.xy[2 * u + 1]]]);
     drag.ghost = lines; drag.begun = true; this.tip.remove(); this.over = null;
     this.lifted = new Set(sharing);
-    drag.before = new Map([...sharing].filter(who => who >= 0).map(who => [who, g.area(g.of[who])]));
+    const grids = [...sharing].filter(who => who >= 0);
+    drag.before = new Map(grids.map(who => [who, g.area(g.of[who])]));
+    drag.points = this.tally?.begin(g, grids);
     this.sheet.paint();
     this.root.dataset.state = 'dragging';
   }
 
-  // area while dragging: what Python measured, in the ratio of the drawn shapes
+  // figures while dragging: area is what Python measured, in the ratio of the drawn shapes; people and incidents are counted
   weigh(drag) {
-    const rows = [];
-    for (const [who, before] of drag.before) { const code = this.ground.codes[who], was = this.figure(code, 'area_m2'), now = before > 0 ? was * this.ground.area(this.ground.of[who]) / before : null; rows.push([code, was, now]); }
+    const { ground: g } = this, rows = [...drag.before.keys()].map(who => ({ code: g.codes[who], figures: {} }));
+    for (const name of ['area_m2', 'households', 'population', 'incidents']) {
+      const known = who => this.figure(g.codes[who], name), change = name === 'area_m2' ? null : drag.points && this.tally.moved(g, drag.points, name, known);
+      [...drag.before].forEach(([who, before], k) => {
+        const was = known(who), now = was === null ? null : name === 'area_m2' ? (before > 0 ? was * g.area(g.of[who]) / before : null) : change ? was + change.get(who) : null;
+        rows[k].figures[name] = [was, now];
+      });
+    }
     this.panel.hud(rows);
   }
 

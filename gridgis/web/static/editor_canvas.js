@@ -78,7 +78,7 @@ function geDrawGround(ed, ctx, view) {
 function geDrawGuides(ed, ctx, view) {
   const guides = ed.guides;
   if (!guides) return;
-  const looks = { buildings: ['#a9a29a', 0.9, 15], roads: ['#c9a227', 1.4, 13], cells: ed.mode === 'paint' ? ['#4d6473', 0.8, 0] : ['rgb(95 116 130 / .38)', 0.6, 14] };
+  const looks = { buildings: ['#857a6e', 0.9, 15], roads: ['#c9a227', 1.4, 13], cells: ed.mode === 'paint' ? ['#4d6473', 0.8, 0] : ['rgb(95 116 130 / .38)', 0.6, 14] };
   for (const [kind, [colour, width, least]] of Object.entries(looks)) {
     if (!ed.shows(kind) || ed.map.getZoom() < least) continue;
     const path = new Path2D(), [from, to] = guides.kinds[kind];
@@ -120,6 +120,11 @@ function geDrawLive(ed, ctx, view) {
     const rings = who >= 0 ? g.of[who] : who === GE_FREE ? g.free : g.outline, path = trace(rings);
     if (who >= 0) { ctx.fillStyle = GE_FILL[ed.balance(who)]; ctx.globalAlpha = 0.9; ctx.fill(path, 'evenodd'); ctx.globalAlpha = 1; }
     ctx.strokeStyle = GE_INK; ctx.lineWidth = who === GE_OUTLINE ? 2.6 : 1.2; ctx.stroke(path);
+  }
+  if (ed.lifted.size && ed.guides) {                               // streets and houses stay in sight on what moves
+    const clip = new Path2D();
+    for (const who of ed.lifted) if (who >= 0) clip.addPath(trace(g.of[who]));
+    ctx.save(); ctx.clip(clip, 'evenodd'); geDrawGuides(ed, ctx, view); ctx.restore();
   }
   if (ed.drag?.ghost) { ctx.setLineDash([5, 4]); ctx.strokeStyle = '#6b7780'; ctx.lineWidth = 1.3; ctx.beginPath(); for (const [a, b] of ed.drag.ghost) { ctx.moveTo(view.x(a[0]), view.y(a[1])); ctx.lineTo(view.x(b[0]), view.y(b[1])); } ctx.stroke(); ctx.setLineDash([]); }
   for (const who of ed.lifted) if (who >= 0) geLabel(ed, ctx, view, who);

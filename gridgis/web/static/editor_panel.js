@@ -86,15 +86,17 @@ class GePanel {
     const box = this.hudBox, { ed } = this;
     box.hidden = !rows?.length;
     if (!rows?.length) return;
-    box.replaceChildren(...rows.map(([code, was, now]) => ggNode('div', {}, ggNode('b', {}, ed.ground.names[ed.ground.index.get(code)] || code), ggNode('span', {}, `${this.hectares(was)} → ${this.hectares(now)} ${ed.data.text.ha}`), ggNode('em', {}, this.change(was, now, 2, 1e4)))));
+    const t = ed.data.text, names = ['area_m2', 'households', 'population', 'incidents'].filter(name => rows.some(({ figures }) => figures[name][1] !== null));
+    const cell = (name, [was, now]) => {
+      const say = value => (name === 'area_m2' ? this.hectares(value) : ed.number(value === null ? null : Math.round(value)));
+      return say(was) === say(now) || now === null ? ggNode('td', {}, say(was)) : ggNode('td', { class: 'ge-other' }, `${say(was)} → ${say(now)}`);
+    };
+    box.replaceChildren(ggNode('table', {},
+      ggNode('thead', {}, ggNode('tr', {}, ggNode('th', {}), ...names.map(name => ggNode('th', { scope: 'col' }, name === 'area_m2' ? t.ha : t[name])))),
+      ggNode('tbody', {}, ...rows.map(({ code, figures }) => ggNode('tr', {}, ggNode('th', { scope: 'row' }, this.label(code)), ...names.map(name => cell(name, figures[name])))))));
   }
 
   hectares(m2) { return this.ed.number(m2 === null ? null : m2 / 1e4, 2); }
-  change(was, now, digits = 0, unit = 1) {
-    if (was === null || now === null || was === undefined || now === undefined) return '';
-    const by = (now - was) / unit;
-    return Math.abs(by) < 0.5 * 10 ** -digits ? '±0' : `${by > 0 ? '+' : '−'}${this.ed.number(Math.abs(by), digits)}`;
-  }
 
   drawLegend() {
     const { data } = this.ed, [low, high] = data.range, t = data.text, count = { under: 0, within: 0, over: 0, unknown: 0 };

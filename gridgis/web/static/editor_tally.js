@@ -1,0 +1,39 @@
+// Figures while a border is dragged: houses and incidents are counted anew in the grids that share the vertex.
+class GeTally {
+  constructor(doc) {
+    this.xy = gePoints(doc); this.houses = doc.houses ?? 0;
+    this.known = { households: doc.households && geArray(Float32Array, doc.households), population: doc.population && geArray(Float32Array, doc.population), incidents: doc.incidents !== null };
+  }
+
+  // the points in and around the grids that move, and the grid each is in
+  begin(ground, grids) {
+    const boxes = grids.map(who => ground.boxes[who]), west = Math.min(...boxes.map(b => b[0])), north = Math.min(...boxes.map(b => b[1])), east = Math.max(...boxes.map(b => b[2])), south = Math.max(...boxes.map(b => b[3]));
+    const at = [], was = [];
+    for (let i = 0; i < this.xy.length / 2; i++) {
+      const x = this.xy[2 * i], y = this.xy[2 * i + 1];
+      if (x < west || x > east || y < north || y > south) continue;
+      const who = grids.find(grid => ground.inside(ground.of[grid], x, y));
+      if (who !== undefined) { at.push(i); was.push(who); }
+    }
+    return { at, was, grids };
+  }
+
+  weight(name, i) { return name === 'incidents' ? +(i >= this.houses) : i < this.houses ? this.known[name][i] : 0; }
+
+  // what each grid would win or lose of a figure; a register is shared out in the ratio of what is counted, as Python does
+  moved(ground, begun, name, figure) {
+    const change = new Map(begun.grids.map(who => [who, 0]));
+    if (!this.known[name]) return null;
+    const sums = new Map();
+    begun.at.forEach((i, k) => sums.set(begun.was[k], (sums.get(begun.was[k]) ?? 0) + this.weight(name, i)));
+    begun.at.forEach((i, k) => {
+      const from = begun.was[k], x = this.xy[2 * i], y = this.xy[2 * i + 1], weight = this.weight(name, i);
+      if (!weight || ground.inside(ground.of[from], x, y)) return;
+      const to = begun.grids.find(who => who !== from && ground.inside(ground.of[who], x, y));
+      if (to === undefined) return;
+      const part = weight * (figure(from) ?? 0) / sums.get(from);
+      change.set(from, change.get(from) - part); change.set(to, change.get(to) + part);
+    });
+    return change;
+  }
+}
