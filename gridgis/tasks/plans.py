@@ -105,6 +105,8 @@ def publish(ws: Workspace, plan: str, *, on: dt.date, who: str, why: str = "", a
     retired: list[str] = []
     reason = why or ws.plan(plan).note or plan
     with ws.write(who=who, why=reason, at=at, wait_s=WAIT_S) as write:
+        # first: of a plan that is no draft any more this says so, before its own grids look like somebody else's
+        write.append_plan(plan, [NewEntry("publish", op={"on": on.isoformat()})], rev=state.rev)
         for draft in state.areas.values():
             _refuse_conflicts(write, draft, plan)
             news = [code for code in draft.changed if code not in draft.taken]
@@ -119,7 +121,6 @@ def publish(ws: Workspace, plan: str, *, on: dt.date, who: str, why: str = "", a
                 write.retire("grids", ends, valid_to=on)
             changed, created, retired = changed + stay, created + news, retired + ends
         write.add_lineage(_lineage(state, on))
-        write.append_plan(plan, [NewEntry("publish", op={"on": on.isoformat()})], rev=state.rev)
         write.close_plan(plan, state="published", on=on)
     return PublishReport(plan, on, state.rev + 1, tuple(changed), tuple(created), tuple(retired))
 

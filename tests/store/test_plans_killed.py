@@ -15,7 +15,7 @@ import shapely
 
 import gridgis
 from gridgis import toy
-from gridgis.errors import GridgisError
+from gridgis.errors import DataError
 from gridgis.redraw.operations import AddVertex, Merge, MoveVertex, Operation, Split
 from gridgis.store import NewEntry, PlanEntry, Workspace
 from gridgis.tasks import plan_state, plans, redrawing
@@ -225,7 +225,7 @@ def kill_publications(url: str, kills: int, *, seed: int) -> Counter[str]:
             check_published(workspace, state.areas[toy.WEST], before, after)
             assert len(workspace.lineage()) == rows + (1 if number == 1 else 2)
             assert grids_of(workspace, as_of=day - dt.timedelta(days=1)) == before
-            with pytest.raises(GridgisError):
+            with pytest.raises(DataError, match="is published and cannot be changed"):
                 plans.publish(workspace, plan, on=day, who="Li")
             assert grids_of(workspace) == after
             state = draw(workspace, number + 1)
