@@ -12,7 +12,7 @@ import pandas as pd
 
 from gridgis.balance.exact import decided
 from gridgis.balance.feasibility import Bounds, Failure, InfeasibleError, failures, nearest, shares
-from gridgis.balance.improving import FLIPS, STAY, TASTES, State, Taste, combined, improved, wishes
+from gridgis.balance.improving import BOTH, FLIPS, STAY, TASTES, State, Taste, combined, improved, wishes
 from gridgis.balance.pareto import Plan, Plans, ranked
 from gridgis.balance.problem import Problem, prepared
 from gridgis.balance.sheet import sheet
@@ -99,8 +99,8 @@ def balance(
         Starts for each taste: from random trees, and with today's grids all but one from these; `stay` has twice as many, all
         from today's.
     prefer
-        Name of the taste whose plans come first. None: the least faults together; but `stay` where there are grids today and
-        both bounds: these say what is even enough, and an officer knows the people of the grid.
+        Name of the taste whose plans come first. None: the least faults together; with today's grids, `stay` where both bounds
+        say what is even enough, as officers know the people of their grids, else `both`, as to leave all would be no answer.
     rng
         Source of all randomness: the same generator state gives the same plans.
     progress
@@ -144,8 +144,8 @@ def balance(
     if not good:
         progress("balance.stage_prove", 0, 1)
         good = [(_rescued(task, drafts, free), runs[0][0])]
-    if prefer is None and today is not None and low and high is not None:
-        prefer = STAY
+    if prefer is None and today is not None:
+        prefer = STAY if low and high is not None else BOTH
     return ranked([_plan(task, draft, taste) for draft, taste in good], taste=prefer)
 
 
@@ -290,16 +290,17 @@ def _exact(task: _Task, piece: int, k: int | None) -> Ints | str:
     total, size = float(task.problem.totals()[piece]), int(task.problem.sizes()[piece])
     first = int(task.count[piece])
     others = range(task.bounds.least(total), min(task.bounds.most(total, size), size) + 1) if task.bounds.low > 0 else ()
-    more = [count for count in others if count != first]
-    if k is not None and task.problem.pieces == 1:
-        more = []
+    more = sorted((count for count in others if count != first), key=lambda count: abs(count - first))
+    if k is None:
+        found = decided(task.problem, piece, task.bounds, [first, *more])
+        return found if others or not isinstance(found, str) else "unknown"
     found = decided(task.problem, piece, task.bounds, [first])
-    if not isinstance(found, str) or not more:
-        return found if not (isinstance(found, str) and k is None and not others) else "unknown"
+    if not isinstance(found, str) or not more or task.problem.pieces == 1:
+        return found
     other = decided(task.problem, piece, task.bounds, more)
     if isinstance(other, str):
         return "unknown" if "unknown" in (found, other) else "impossible"
-    return other if k is None else "unknown"
+    return "unknown"
 
 
 def _piece_excess(task: _Task, draft: Draft) -> Floats:

@@ -14,8 +14,8 @@ from gridgis.balance.units import Ints
 
 # larger pieces are not decided: the proof would take longer than a planner waits
 MOST_UNITS: Final = 80
-# work of the solver in its own seconds, the same on every machine, for one number of parts
-_EFFORT: Final = 4.0
+# work of the solver in its own seconds, the same on every machine, for one number of parts: a short look at each, then a long one
+_EFFORTS: Final = (0.5, 4.0)
 # loads are told to the solver as whole numbers, this many for the upper bound
 _STEPS: Final = 1_000_000
 _ROUNDS: Final = 200
@@ -57,16 +57,22 @@ def decided(problem: Problem, piece: int, bounds: Bounds, counts: Iterable[int])
     members = np.flatnonzero(problem.piece == piece)
     if len(members) > MOST_UNITS:
         return "unknown"
-    open_end = False
-    for parts in counts:
-        found = _solved(problem, members, bounds, parts)
-        if not isinstance(found, str):
-            return found
-        open_end |= found == "unknown"
-    return "unknown" if open_end else "impossible"
+    waiting = list(counts)
+    for effort in _EFFORTS:
+        undecided = []
+        for parts in waiting:
+            found = _solved(problem, members, bounds, parts, effort)
+            if not isinstance(found, str):
+                return found
+            if found == "unknown":
+                undecided.append(parts)
+        waiting = undecided
+    return "unknown" if waiting else "impossible"
 
 
-def _solved(problem: Problem, members: Ints, bounds: Bounds, parts: int) -> Ints | Literal["impossible", "unknown"]:
+def _solved(
+    problem: Problem, members: Ints, bounds: Bounds, parts: int, effort: float
+) -> Ints | Literal["impossible", "unknown"]:
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
@@ -91,7 +97,7 @@ def _solved(problem: Problem, members: Ints, bounds: Bounds, parts: int) -> Ints
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
-    solver.parameters.max_deterministic_time = _EFFORT
+    solver.parameters.max_deterministic_time = effort
     near = _neighbours(problem, members)
     for _ in range(_ROUNDS):
         status = solver.solve(model)

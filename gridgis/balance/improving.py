@@ -44,14 +44,15 @@ class Taste:
     from the first flip leave the borders no way to each other. 1: as hard as at the end."""
 
 
-TASTES: Final = (
-    Taste("both", balance=20.0, compact=1.0, cut=0.5, change=0.5),
-    Taste("even", balance=40.0, compact=0.4, cut=0.2, change=0.5),
-    Taste("compact", balance=2.0, compact=1.0, cut=0.5, change=0.5),
-    Taste("stay", balance=1.0, compact=0.5, cut=1.0, change=20.0, hot=1.0, soft=1.0),
-)
+BOTH: Final = "both"
 # searched for only where there are grids today
 STAY: Final = "stay"
+TASTES: Final = (
+    Taste(BOTH, balance=20.0, compact=1.0, cut=0.5, change=0.5),
+    Taste("even", balance=40.0, compact=0.4, cut=0.2, change=0.5),
+    Taste("compact", balance=2.0, compact=1.0, cut=0.5, change=0.5),
+    Taste(STAY, balance=1.0, compact=0.5, cut=1.0, change=20.0, hot=1.0, soft=1.0),
+)
 
 
 def wishes(problem: Problem, bounds: Bounds, parts: int, taste: Taste) -> Floats:
