@@ -623,6 +623,21 @@ def test_what_is_no_operation_is_refused(told: dict[str, Any]) -> None:
     assert caught.value.rule in ("unknown_operation", "unreadable_operation")
 
 
+@pytest.mark.parametrize(
+    "op",
+    [Split("G9", ACROSS), Merge(("G9", "G1")), Reshape(ROOF, grids=("G9", "G1")), Assign(box(150, 0, 200, 50), to="G9"),
+     Assign(box(150, 0, 200, 50), to="G1", source=("G9",)), Retire("G9")],
+)  # fmt: skip
+def test_a_grid_that_is_not_there_is_refused_by_every_operation(op: Operation) -> None:
+    error = refused(town(), op)
+    assert (error.rule, error.codes) == ("unknown_grid", ("G9",))
+
+
+def test_no_ground_at_all_is_refused() -> None:
+    for op in (Assign((), to="G1"), Create(()), Assign(((),), to="G1"), Reshape(()), Split("G1", ()), Merge(())):
+        refused(town(), op)
+
+
 def test_coordinates_of_the_browser_that_are_no_numbers_are_refused() -> None:
     nowhere = (float("nan"), toy.ORIGIN[1])
     for op in (Split("G1", (nowhere, at(0, 0))), Reshape((nowhere, at(0, 0))), MoveVertex(nowhere, at(0, 0)),
