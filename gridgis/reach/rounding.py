@@ -24,7 +24,36 @@ def is_round(around: Surroundings, times: Ints) -> bool:
     (True, False)
     """
     ends = np.bincount(around.ways.ravel(), weights=np.repeat(times, 2), minlength=len(around.nodes))
-    return bool(((ends + around.odd) % 2 == 0).all()) and _whole(around, times)
+    return bool(((ends + around.odd) % 2 == 0).all()) and whole(around, times)
+
+
+def whole(around: Surroundings, times: Ints) -> bool:
+    """Whether the streets and the ways walked (times above 0, shape (m,)) hang together.
+
+    >>> pair = np.array([[0, 1]])
+    >>> street = Surroundings(np.arange(2), pair, pair, np.zeros(1, int), np.ones(1), np.full(2, True), np.zeros(2, int))
+    >>> whole(street, np.array([0]))
+    True
+    """
+    walked = around.ways[times > 0]
+    part = connected(len(around.nodes), around.required, walked)
+    return len(np.unique(part[np.r_[around.required.ravel(), walked.ravel()]])) == 1
+
+
+def lightened(around: Surroundings, times: Ints) -> Ints:
+    """A round without the pairs of one way that it can do without, longest first.
+
+    >>> pair = np.array([[0, 1]])
+    >>> street = Surroundings(np.arange(2), pair, pair, np.zeros(1, int), np.ones(1), np.full(2, True), np.zeros(2, int))
+    >>> lightened(street, np.array([3])).tolist()
+    [1]
+    """
+    times = times.copy()
+    for way in sorted(np.flatnonzero(times > 1).tolist(), key=lambda way: -around.length_m[way]):
+        times[way] -= 2
+        if not whole(around, times):
+            times[way] += 2
+    return times
 
 
 def rounded(around: Surroundings, x: Floats) -> Ints:
@@ -33,7 +62,7 @@ def rounded(around: Surroundings, x: Floats) -> Ints:
     1. Ways cost their length, less as far as `x` walks them.
     2. The cheapest ways that join all pieces as a tree, without dead ends.
     3. On the cheapest tree through all nodes, the ways that give every node an even number.
-    4. Pairs of one way that the round can do without are left out, longest first.
+    4. Pairs of one way that the round can do without are left out (`lightened`).
     5. The same with lengths alone; the shorter round is taken.
 
     >>> pair = np.array([[0, 1]])
@@ -50,11 +79,7 @@ def _at_cost(around: Surroundings, cost: Floats) -> Ints:
     times = np.bincount(links, minlength=len(around.ways)).astype(np.intp)
     ends = np.bincount(around.ways[links].ravel(), minlength=len(around.nodes))
     times[_evened(around, cost, (ends + around.odd) % 2)] += 1
-    for way in sorted(np.flatnonzero(times > 1).tolist(), key=lambda way: -around.length_m[way]):  # rule 4
-        times[way] -= 2
-        if not _whole(around, times):
-            times[way] += 2
-    return times
+    return lightened(around, times)
 
 
 def _links(around: Surroundings, cost: Floats) -> Ints:
@@ -102,9 +127,3 @@ def _tree(n: int, pairs: Ints, cost: Floats) -> Ints:
     ranks = csgraph.minimum_spanning_tree(graph).data.astype(np.intp) - 1
     found: Ints = np.sort(order[ranks])
     return found
-
-
-def _whole(around: Surroundings, times: Ints) -> bool:
-    part = connected(len(around.nodes), around.required, around.ways[times > 0])
-    walked = np.r_[around.required.ravel(), around.ways[times > 0].ravel()]
-    return len(np.unique(part[walked])) == 1

@@ -15,6 +15,7 @@ from gridgis.reach.cuts import broken_cuts
 from gridgis.reach.extra import least_extra
 from gridgis.reach.network import Network, walk_network
 from gridgis.reach.patrol import patrol_rounds
+from gridgis.reach.rematching import rematched
 from gridgis.reach.rounding import is_round, rounded
 from gridgis.reach.surroundings import Surroundings, prepared, surroundings
 from gridgis.reach.walks import closed_walk
@@ -129,7 +130,7 @@ def test_a_flow_programme_agrees_where_whole_numbers_have_to_be_searched_for(mon
 
 
 def test_without_the_effort_the_round_is_still_one_and_its_bound_still_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    open_gaps = 0
+    open_gaps, saved = 0, 0
     for seed in range(12):
         network, required = triangles(seed, corners=30, share=0.3)
         around = surroundings(prepared(network), required)
@@ -141,8 +142,28 @@ def test_without_the_effort_the_round_is_still_one_and_its_bound_still_holds(mon
         assert found.bound_m <= least + 1e-6
         assert around.length_m @ found.times >= least - 1e-6
         open_gaps += found.bound_m < around.length_m @ found.times - 1
-        assert is_round(around, rounded(around, np.zeros(len(around.ways))))
+        simple = rounded(around, np.zeros(len(around.ways)))
+        shorter = rematched(around, simple)
+        assert is_round(around, simple)
+        assert is_round(around, shorter)
+        metres = [float(around.length_m @ times) for times in (simple, shorter)]
+        assert least - 1e-6 <= metres[1] <= metres[0]
+        saved += metres[0] - metres[1] > 1
     assert open_gaps > 6
+    assert saved > 6
+
+
+def test_pairing_anew_finds_the_best_pairs_of_eight_ends() -> None:
+    # with up to eight odd nodes all pairings are tried, and every piece hangs together: the optimum
+    tried = 0
+    for seed in range(60):
+        network, required = few_streets(seed)
+        around = surroundings(prepared(network), required)
+        if around.pieces == 1 and np.count_nonzero(around.odd) >= 4:
+            times = rematched(around, rounded(around, np.zeros(len(around.ways))))
+            assert around.length_m @ times == pytest.approx(by_trying_all(network, required)), seed
+            tried += 1
+    assert tried > 5
 
 
 def test_networkx_finds_the_same_postman_tour() -> None:
