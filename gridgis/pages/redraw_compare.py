@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import geopandas as gpd
+import pandas as pd
 import streamlit as st
 
 from gridgis.errors import GridgisError
@@ -18,7 +19,7 @@ from gridgis.maps.style import categories
 from gridgis.pages import chrome, redraw_words, shared, tables
 from gridgis.pages import redraw_state as state
 from gridgis.pages.answers import Stamp
-from gridgis.pages.tables import Column, Kind
+from gridgis.pages.tables import Column
 from gridgis.store import Workspace
 from gridgis.tasks import redraw_diff
 from gridgis.tasks.redraw_diff import DiffReport
@@ -95,18 +96,28 @@ def _totals(report: DiffReport, count: int) -> list[tuple[str, str]]:
     """What the difference comes to as a whole: grids, people moved, coverage on both sides."""
     moved = report.found.moved
     rows = [(shared.say("redrawpage.compare_grids"), shared.number(count))]
-    for figure in ("households", "population"):
+    for figure, key in (("households", "compare_households"), ("population", "compare_residents")):
         sum_ = moved[figure].sum(min_count=1)
-        name = shared.say(f"redrawpage.compare_{figure}")
+        name = shared.say(f"redrawpage.{key}")
         rows.append((name, "–" if sum_ != sum_ else shared.number(float(sum_))))
     rows.append((shared.say("redrawpage.compare_officers"), shared.number(len(report.found.officers))))
-    told = report.to_json()["coverage"]
-    for figure, name in (("area_m2", "total_area"), ("population", "total_people")):
-        before, after = (told[figure][side]["share"] for side in ("before", "after"))
-        now = "–" if after is None else percent(after)
-        was = "" if before is None or percent(before) == now else f"{percent(before)} → "
-        rows.append((shared.say(f"redrawpage.{name}"), f"{was}{now}"))
+    before, after = (side.town for side in report.coverage)
+    for measure in ("area", "population"):
+        was, now = (_share(zone.measures[measure].share) for zone in (before, after))
+        name = shared.say(f"redrawpage.compare_{measure}", place=after.name)
+        rows.append((name, now if was == now else f"{was} → {now}"))
     return rows
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else percent(share)
+
+
+def _both(frame: pd.DataFrame, figure: str) -> list[str]:
+    """A figure before and after, in one cell; once where it is the same."""
+    sides = (frame[f"{figure}_{side}"] for side in ("before", "after"))
+    pairs = (tuple("–" if value != value else shared.number(float(value)) for value in pair) for pair in zip(*sides, strict=True))
+    return [was if was == now else f"{was} → {now}" for was, now in pairs]
 
 
 def _names(ws: Workspace, report: DiffReport, desk: state.Desk) -> dict[str, str]:
@@ -143,28 +154,22 @@ def _officers(report: DiffReport, names: Mapping[str, str], lang: Lang) -> None:
             f"grids_{side}": [", ".join(names.get(code, code) for code in codes) or "–" for codes in found[f"grids_{side}"]]
             for side in ("before", "after")
         },
+        **{figure: _both(found, figure) for figure in ("households", "population")},
     )
     columns = [
         Column("officer", t("redrawpage.col_officer", lang), "name"),
         Column("said", t("redrawpage.col_happened", lang), "name"),
     ]
-    for name in ("grids", "households", "population"):
-        title = t("redrawpage.col_grids" if name == "grids" else f"redrawpage.figure_{name}", lang)
-        for side in ("before", "after"):
-            kind: Kind = "text" if name == "grids" else "number"
-            columns.append(Column(f"{name}_{side}", t(f"redrawpage.col_{side}", lang, figure=title), kind, digits=0))
+    columns += [Column(f"grids_{side}", t(f"redrawpage.grids_{side}", lang)) for side in ("before", "after")]
+    columns += [Column(name, t(f"redrawpage.figure_{name}", lang), "number") for name in ("households", "population")]
     st.html(tables.table(rows, columns, lang, height_px=260, label=t("redrawpage.officers", lang)))
 
 
 def _grids(rows: gpd.GeoDataFrame, lang: Lang) -> None:
     columns = [Column(name, t(f"redrawpage.col_{name}", lang), "code") for name in ("name", "code")]
     columns += [Column("said", t("redrawpage.col_happened", lang), "name")]
-    for figure in _FIGURES:
-        title = t(f"redrawpage.figure_{figure}", lang)
-        columns += [
-            Column(f"{figure}_{side}", t(f"redrawpage.col_{side}", lang, figure=title), "number", digits=0)
-            for side in ("before", "after")
-        ]
+    columns += [Column(figure, t(f"redrawpage.figure_{figure}", lang), "number") for figure in _FIGURES]
+    rows = rows.assign(**{figure: _both(rows, figure) for figure in _FIGURES})
     st.html(tables.table(rows, columns, lang, height_px=320, label=t("redrawpage.part_compare", lang)))
 
 

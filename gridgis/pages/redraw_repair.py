@@ -67,8 +67,8 @@ def _confirm(ws: Workspace, plan: str, area: str, done: Repaired, *, width_m: fl
     st.markdown(shared.plain(t("redrawpage.repair_sure", lang, plan=plan, **_sums(done.moved))))
     if st.button(t("redrawpage.repair_do", lang), type="primary", key="rd_repair", disabled=not editable):
         with shared.guarded():
-            told = {"who": shared.author(), "why": redraw_state.reason()}
-            after, moved = redrawing.mend(ws, area, plan=plan, gap_width_m=width_m, keep=keep, **told)
+            who, why = shared.author(), redraw_state.reason()
+            after, moved = redrawing.mend(ws, area, plan=plan, gap_width_m=width_m, keep=keep, who=who, why=why)
             redraw_state.keep(after)
             redraw_state.tell(t("redrawpage.repaired", lang, **_sums(moved)))
             st.rerun()

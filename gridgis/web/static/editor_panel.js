@@ -96,6 +96,7 @@ class GePanel {
       ggNode('tbody', {}, ...rows.map(({ code, figures }) => ggNode('tr', {}, ggNode('th', { scope: 'row' }, this.label(code)), ...names.map(name => cell(name, figures[name])))))));
   }
 
+  ares(m2) { return this.ed.number(m2 === null ? null : m2 / 1e4, 1); }   // hectares, to ten ares
   hectares(m2) { return this.ed.number(m2 === null ? null : m2 / 1e4, 2); }
 
   drawLegend() {
@@ -117,7 +118,7 @@ class GePanel {
     const table = ggNode('table', {}, ggNode('thead', {}, ggNode('tr', {}, ggNode('th', { scope: 'col' }, t.grid), ...heads.map(name => ggNode('th', { scope: 'col', class: 'r' }, name === 'area_m2' ? t.ha : t[name])))));
     const body = ggNode('tbody', {});
     for (const [code, was, now] of list) {
-      const cells = heads.map(name => { const at = columns.indexOf(name), a = was?.[at] ?? null, b = now?.[at] ?? null, say = v => (name === 'area_m2' ? ed.number(v === null ? null : v / 1e4, 1) : ed.number(v));
+      const cells = heads.map(name => { const at = columns.indexOf(name), a = was?.[at] ?? null, b = now?.[at] ?? null, say = v => (name === 'area_m2' ? this.ares(v) : ed.number(v));
         const same = was && now && say(a) === say(b); return ggNode('td', { class: 'r' }, ggNode('span', {}, same ? say(b) : now ? (was ? `${say(a)}→${say(b)}` : say(b)) : `${say(a)}→–`)); });
       body.append(ggNode('tr', {}, ggNode('th', { scope: 'row', title: code }, now && was ? '' : ggNode('i', { class: 'ge-flag' }, now ? t.is_new : t.is_gone), this.label(code)), ...cells));
     }
@@ -128,9 +129,10 @@ class GePanel {
   label(code) { return this.ed.names.get(code) || (code.length > 8 ? `…${code.slice(-4)}` : code); }   // also of a grid that is gone
 
   drawTouched() {
-    const ed = this.ed, t = ed.data.text;
-    this.touched.hidden = !ed.touched.length;
-    if (ed.touched.length) this.touched.replaceChildren(...this.rowsOf(ed.touched.slice(0, 30), t.before_after, 'ge-scroll'));
+    const ed = this.ed, t = ed.data.text, at = ed.data.figures.columns.indexOf('area_m2'), say = row => row && row.map((value, i) => (i === at ? this.ares(value) : ed.number(value))).join();
+    const list = ed.touched.filter(([, was, now]) => say(was) !== say(now));        // what cannot be seen in the figures is not listed
+    this.touched.hidden = !list.length;
+    if (list.length) this.touched.replaceChildren(...this.rowsOf(list.slice(0, 30), t.before_after, 'ge-scroll'));
   }
 
   drawTable() {
@@ -148,7 +150,7 @@ class GePanel {
       const households = ed.figure(code, 'households'), kind = ed.kind(households), mark = ggNode('i', { class: 'ge-mark' });
       mark.style.background = GE_FILL[kind];
       const row = ggNode('tr', { tabindex: '0', 'aria-selected': 'false', title: code, 'data-code': code },
-        ggNode('th', { scope: 'row' }, mark, ed.locked.has(code) ? this.icon('lock') : '', this.label(code), changed.has(code) ? ggNode('sup', { title: t.changed }, '●') : ''),
+        ggNode('th', { scope: 'row' }, mark, ed.locked.has(code) ? this.icon('lock') : '', changed.has(code) ? ggNode('sup', { title: t.changed }, '●') : '', this.label(code)),
         ggNode('td', { class: 'r' }, `${GE_SIGN[kind]}${ed.number(households)}`), ggNode('td', { class: 'r' }, ed.number(ed.figure(code, 'population'))), ggNode('td', { class: 'r' }, ed.number(ed.figure(code, 'incidents'))), ggNode('td', { class: 'r' }, this.hectares(ed.figure(code, 'area_m2'))));
       const choose = e => { ed.pick(code, e.shiftKey || e.ctrlKey || e.metaKey); this.show(code); };
       row.onclick = choose;
