@@ -32,7 +32,7 @@ class SizeClass:
 
 
 CLASSES: Final = (
-    SizeClass("core", 0.15, 1.0, 0.5, 1.5),
+    SizeClass("core", 0.15, 1.0, 0.7, 1.3),
     SizeClass("town", 0.04, 2.0, 0.8, 4.0),
     SizeClass("open", 0.0, 5.0, 1.5, 15.0),
     SizeClass("water", -1.0, 10.0, 0.5, float("inf")),

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from gridgis.areas import called, checked_areas, fit
 from gridgis.blocks.classes import CLASSES, SizeClass, Sizes, sizes
 from gridgis.blocks.density import Density, density, masses
-from gridgis.blocks.dividing import Block, divide
+from gridgis.blocks.dividing import divide
+from gridgis.blocks.evening import Ground, even
 from gridgis.blocks.faces import borders, components, crossed, whole
 from gridgis.blocks.joining import Patches, absorb, settle
 from gridgis.blocks.network import Lines, close_gaps, lines_of
+from gridgis.blocks.parting import Block
 from gridgis.blocks.sheet import cut_buildings, sheet
 from gridgis.blocks.strips import share_out, thin
 from gridgis.blocks.weaving import fit_together, frame_of, node, owners, polygons, united
@@ -123,7 +125,7 @@ def block_grids(
     >>> street = gpd.GeoDataFrame(geometry=[shapely.LineString([(500100, 3365900), (500100, 3366400)])], crs=toy.CRS)
     >>> drawn = block_grids(villages, streets=street)
     >>> drawn.cells["planar_m2"].round().tolist()[:3]
-    [10000.0, 11250.0, 10000.0]
+    [10000.0, 10833.0, 10833.0]
     """
     layers = [layer for layer in (streets, water, buildings, compounds) if layer is not None]
     require_metric(areas, *layers)
@@ -148,6 +150,7 @@ def block_grids(
         # at first a small cell may make its neighbour too large, which is then divided anew
         group = settle(_patches(shapes, owner, about), borders(shapes, lines), table, strict=turn > 0)
         shapes, owner = _united(shapes, owner, group)
+    shapes, owner = even(shapes, owner, Ground(lines, solid, table, about), progress=progress)
     progress("blocks.stage_code", 0, 1)
     klass = table.of(about.built(shapes), about.wet(shapes))
     shapes, order = _in_order(frame.leave(shapes), owner, float(np.sqrt(target_m2)))
@@ -238,7 +241,7 @@ def _divided(
         inner = np.zeros(len(guides.shapes), dtype=bool)
         inner[guide_tree.query(shapes[at], predicate="intersects")] = True
         houses = solid[tree.query(shapes[at], predicate="intersects")]
-        pieces = divide(Block(shapes[at], houses, guides.only(inner), float(built[at]), float(wet[at])), table)
+        pieces = divide(Block(shapes[at], houses, guides.only(inner)), table, built=float(built[at]), wet=float(wet[at]))
         kept.append(pieces if len(pieces) > 1 else shapes[at : at + 1])
         belongs.append(np.full(len(pieces), owner[at]))
         divided += len(pieces) > 1

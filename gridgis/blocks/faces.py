@@ -47,17 +47,27 @@ def borders(shapes: Shapes, lines: Lines | None = None) -> Borders:
     >>> found.left.tolist(), found.right.tolist(), found.length.tolist(), found.held.tolist()
     ([0], [1], [1.0], [0.0])
     """
-    pieces = segments(shapes)
-    order = np.lexsort((pieces.owner, *pieces.ends.T[::-1]))
-    ends, owner = pieces.ends[order], pieces.owner[order]
-    at = np.flatnonzero((ends[1:] == ends[:-1]).all(axis=1) & (owner[1:] != owner[:-1])) if len(ends) else np.zeros(0, np.int64)
-    left, right, ends = owner[at], owner[at + 1], ends[at]
+    left, right, ends = meetings(shapes)
     length = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1])
     held = length * holds((ends[:, :2] + ends[:, 2:]) / 2, lines)
     many = len(shapes)
     pairs, group = np.unique(left * many + right, return_inverse=True)
     return Borders(pairs // max(many, 1), pairs % max(many, 1), np.bincount(group, length, len(pairs)).astype(float),
                    np.bincount(group, held, len(pairs)).astype(float))  # fmt: skip
+
+
+def meetings(shapes: Shapes) -> tuple[Ints, Ints, Floats]:
+    """The segments two polygons share: positions of both, the lesser first, and x, y of both ends, shape (n, 4).
+
+    >>> left, right, ends = meetings(shapely.box([0, 1], [0, 0], [1, 2], [1, 1]))
+    >>> left.tolist(), right.tolist(), ends.tolist()
+    ([0], [1], [[1.0, 0.0, 1.0, 1.0]])
+    """
+    pieces = segments(shapes)
+    order = np.lexsort((pieces.owner, *pieces.ends.T[::-1]))
+    ends, owner = pieces.ends[order], pieces.owner[order]
+    at = np.flatnonzero((ends[1:] == ends[:-1]).all(axis=1) & (owner[1:] != owner[:-1])) if len(ends) else np.zeros(0, np.int64)
+    return owner[at], owner[at + 1], ends[at]
 
 
 def holds(points: Floats, lines: Lines | None) -> Floats:

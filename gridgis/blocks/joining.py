@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gridgis.blocks.classes import Sizes
 from gridgis.blocks.faces import Borders
+from gridgis.blocks.prices import size_price
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -22,7 +23,6 @@ _SHAPE: Final = 0.8
 _NECK: Final = 0.6
 # a common border under this share of the lesser perimeter is a neck
 _NECK_SHARE: Final = 0.12
-_OUT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def absorb(patches: Patches, found: Borders, gone: Bools) -> Ints:
 def settle(patches: Patches, found: Borders, table: Sizes, *, strict: bool = False) -> Ints:
     """Join neighbours of one owner while that brings cells nearer to their class's size at a fair price.
 
-    Each pair of neighbours is weighed: how far both are from the size their class wishes for (squared logarithm of the ratio,
-    and more outside the class's range) against what they would be as one, the hold of the lines between them, the loss of
+    Each pair of neighbours is weighed: how far both are from the size their class wishes for (`prices.size_price`) against
+    what they would be as one, the hold of the lines between them, the loss of
     compactness, and a penalty for a neck. The pair that gains most is joined first, until none gains.
 
     Parameters
@@ -149,10 +149,13 @@ class _State:
         cost = _HOLD * held / length + _SHAPE * lost
         if length < _NECK_SHARE * min(self.edge[a], self.edge[b]):
             cost += _NECK
-        if self.strict and size > self._sizes(size, self.built[a] + self.built[b], self.wet[a] + self.wet[b])[2]:
+        built, wet = self.built[[a, b]], self.wet[[a, b]]
+        sizes = np.array([self.size[a], self.size[b], size])
+        klass = self.table.of(np.append(built, built.sum()) / sizes, np.append(wet, wet.sum()) / sizes)
+        if self.strict and size > self.table.high[klass[2]]:
             return
-        cost += self._far(size, self.built[a] + self.built[b], self.wet[a] + self.wet[b])
-        cost -= self._far(self.size[a], self.built[a], self.wet[a]) + self._far(self.size[b], self.built[b], self.wet[b])
+        price = size_price(sizes, klass, self.table)
+        cost += float(price[2] - price[0] - price[1])
         if cost < 0:
             heapq.heappush(queue, (round(float(cost), 9), a, b, int(self.age[a]), int(self.age[b])))
 
@@ -164,23 +167,6 @@ class _State:
         _unite(a, b, self.root, self.size, self.near)
         self.age[a] += 1
         self.age[b] += 1
-
-    def _sizes(self, size: float, built: float, wet: float) -> tuple[float, float, float]:
-        """Target, least and largest size of a cell's class."""
-        at = int(self.table.of(np.array([built / size]), np.array([wet / size]))[0])
-        return float(self.table.target[at]), float(self.table.low[at]), float(self.table.high[at])
-
-    def _far(self, size: float, built: float, wet: float) -> float:
-        """How far a cell is from the size wished for; more outside the range."""
-        target, low, high = self._sizes(size, built, wet)
-        if not np.isfinite(high):
-            return 0.0 if size >= low else _OUT * (3 - 2 * size / low)
-        far = float(np.log(max(size, 1e-9) / target)) ** 2 if size > low / 10 else float(np.log(low / 10 / target)) ** 2
-        if size < low:
-            far += _OUT * (3 - 2 * size / low)
-        elif size > high:
-            far += _OUT * size / high
-        return far
 
 
 def _round(size: float, edge: float) -> float:

@@ -8,12 +8,12 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 
-from gridgis.blocks import BlockGrids, block_grids
+from gridgis.blocks import CLASSES, BlockGrids, block_grids
 from gridgis.topology import is_seamless
 from tests.blocks.towns import CRS, Town, towns
 from tests.core.territories import assert_noded
 
-LARGE_M2 = 15_000  # a building larger than the largest cell of the densest class may be cut
+LARGE_M2 = CLASSES[0].high * 10_000  # a building larger than the largest cell of the densest class may be cut
 
 
 def drawn(town: Town) -> BlockGrids:
