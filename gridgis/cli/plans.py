@@ -11,9 +11,9 @@ import click
 
 from gridgis.cli.base import Front
 from gridgis.cli.options import OneOf, command, option, workspace_option
-from gridgis.cli.output import answer, table
+from gridgis.cli.output import answer, note, plain, table
 from gridgis.cli.redraw import day_option, named, plan_option, reason_options, width_option
-from gridgis.text import number, percent, t
+from gridgis.text import catalogue, number, percent, t
 
 if TYPE_CHECKING:
     from gridgis.store import PlanRow
@@ -36,11 +36,11 @@ def history(front: Front, *, workspace: str, plan: str | None) -> None:
     rows: list[dict[str, Any]] = [
         {str(key): None if value != value else value for key, value in row.items()} for row in log.to_dict("records")
     ]
-    words = ("seq", "kind", "at", "who", "why", "do", "grids", "holds")
+    words = ("seq", "kind", "at", "who", "why", "grids", "holds")
 
     def lines() -> list[Any]:
         cells = [
-            [row["seq"], row["kind"], f"{row['at']:%Y-%m-%d %H:%M:%S}", row["who"], row["why"], row["do"],
+            [row["seq"], _step_said(front, row), f"{row['at']:%Y-%m-%d %H:%M:%S}", row["who"], row["why"],
              ", ".join(row["grids"][:4]) + (" …" if len(row["grids"]) > 4 else ""),
              None if row["holds"] is None else t("general.yes" if row["holds"] else "general.no", front.lang)]
             for row in rows
@@ -48,6 +48,14 @@ def history(front: Front, *, workspace: str, plan: str | None) -> None:
         return [table(name, [t(f"cli.log_{word}", front.lang) for word in words], cells, numbers=(0,))]
 
     answer(front, {"plan": name, "entries": rows}, lines)
+
+
+def _step_said(front: Front, row: dict[str, Any]) -> str:
+    """What a step of a plan did, in words."""
+    kind, do = row["kind"], row["do"]
+    key = f"redrawpage.op_{do}" if kind == "edit" else f"redrawpage.kind_{kind}"
+    target = row["target"]
+    return t(key, front.lang, target="" if target is None else int(target)) if key in catalogue(front.lang) else str(do or kind)
 
 
 @command("plans", key="help_redraw_plans")
@@ -163,8 +171,14 @@ def defects(front: Front, *, workspace: str, area: str, gap_width_m: float) -> N
         for one in found
     ]  # fmt: skip
     headings = [t(f"cli.defect_{word}", front.lang) for word in ("kind", "codes", "area_m2")]
-    cells = [[one.kind, ", ".join(one.codes), number(one.area_m2, digits=3)] for one in found]
-    answer(front, {"area": area, "defects": rows}, lambda: [table(area, headings, cells, numbers=(2,))])
+    cells = [
+        [t(f"redrawpage.defect_{one.kind}", front.lang), ", ".join(one.codes), number(one.area_m2, digits=3)] for one in found
+    ]
+
+    def lines() -> list[Any]:
+        return [table(area, headings, cells, numbers=(2,))] if cells else [t("cli.no_defects", front.lang, area=area)]
+
+    answer(front, {"area": area, "defects": rows}, lines)
 
 
 @command("repair", key="help_redraw_repair")
@@ -179,12 +193,17 @@ def repair(front: Front, *, workspace: str, area: str, plan: str | None, **optio
     from gridgis.tasks import redrawing
 
     with gridgis.open_workspace(workspace) as ws:
-        state, moved = redrawing.mend(ws, area, plan=named(ws, plan), **options)
+        state, moved = redrawing.mend(ws, area, plan=named(ws, plan), begin=True, **options)
     rows = [{"code": code, **row} for code, row in moved.to_dict("index").items()]
     headings = [t(f"cli.{word}", front.lang) for word in ("redraw_code", "repair_gained", "repair_lost")]
     cells = [[str(row["code"]), number(row["gained_m2"], digits=3), number(row["lost_m2"], digits=3)] for row in rows]
     document = {"plan": state.name, "rev": state.rev, "area": area, "moved": rows}
-    answer(front, document, lambda: [table(area, headings, cells, numbers=(1, 2))])
+    said = t("cli.redraw_rev", front.lang, plan=state.name, rev=number(state.rev))
+
+    def lines() -> list[Any]:
+        return [table(area, headings, cells, numbers=(1, 2)) if cells else t("cli.nothing_repaired", front.lang, area=area), said]
+
+    answer(front, document, lines)
 
 
 @command("diff", key="help_redraw_diff")
@@ -206,6 +225,7 @@ def diff(front: Front, *, workspace: str, from_: str, to: str, output: str | Non
             report.write_xlsx(output, front.lang)
         else:
             report.write_map(output)
+        note(front, "cli.diff_written", file=output)
     document = report.to_json()
     names = ("area_m2", "households", "population")
     headings = [t(f"cli.redraw_{name}", front.lang) for name in ("code", "role", *names)]
@@ -220,7 +240,9 @@ def diff(front: Front, *, workspace: str, from_: str, to: str, output: str | Non
         shares = [_coverage(front, name, key, document["coverage"]["town"]["measures"]) for name, key in _SHARES]
         if not cells:
             return [t("redraw_diff.same", front.lang, first=from_, second=to), *shares]
-        return [table(title, headings, cells, numbers=(2, 3, 4)), *shares]
+        moved = {name: number(sum(row[name] or 0 for row in plain(document["moved"]))) for name in ("households", "population")}
+        said = t("cli.diff_moved", front.lang, **moved, officers=len(document["officers"]))
+        return [table(title, headings, cells, numbers=(2, 3, 4)), said, *shares]
 
     answer(front, document, lines)
 

@@ -14,6 +14,7 @@ from gridgis.text import number, t
 
 if TYPE_CHECKING:
     from gridgis.redraw.operations import Operation
+    from gridgis.redraw.refusal import Refused
     from gridgis.store import Workspace
     from gridgis.tasks.plan_state import PlanState
     from gridgis.tasks.redrawing import EditReport
@@ -50,6 +51,11 @@ class Codes(click.ParamType[tuple[str, ...]]):
         return value if isinstance(value, tuple) else tuple(code.strip() for code in str(value).split(",") if code.strip())
 
 
+def edit_options(function: Callable[..., None]) -> Callable[..., None]:
+    """`--plan`, `--reason`, `--who` and `--rev`: the number of the plan's log the author saw."""
+    return reason_options(option("--rev", type=click.IntRange(min=0), metavar="N")(function))
+
+
 def reason_options(function: Callable[..., None]) -> Callable[..., None]:
     """`--plan`, `--reason` and `--who`: what the plan's log says."""
     reason = option("--reason", "--why", "why", metavar="TEXT", default="", help="cli.opt_reason")
@@ -61,7 +67,7 @@ def reason_options(function: Callable[..., None]) -> Callable[..., None]:
 @grid_option
 @line_option
 @crs_option
-@reason_options
+@edit_options
 def split(front: Front, *, workspace: str, grid: str, line: str, crs: str | None, **options: Any) -> None:
     """Cut a grid along a line."""
     from gridgis.redraw.operations import Split
@@ -74,7 +80,7 @@ def split(front: Front, *, workspace: str, grid: str, line: str, crs: str | None
 @workspace_option
 @option("--grids", type=Codes(), required=True)
 @exclaves_option
-@reason_options
+@edit_options
 def merge(front: Front, *, workspace: str, grids: tuple[str, ...], exclaves: bool, **options: Any) -> None:
     """Make grids one; the first keeps its code."""
     from gridgis.redraw.operations import Merge
@@ -89,7 +95,7 @@ def merge(front: Front, *, workspace: str, grids: tuple[str, ...], exclaves: boo
 @option("--grids", type=Codes(), help="cli.opt_reshape_grids")
 @exclaves_option
 @crs_option
-@reason_options
+@edit_options
 def reshape(front: Front, *, workspace: str, line: str, exclaves: bool, crs: str | None, **options: Any) -> None:
     """Move borders onto a line that crosses them."""
     from gridgis.redraw.operations import Reshape
@@ -107,7 +113,7 @@ def reshape(front: Front, *, workspace: str, line: str, exclaves: bool, crs: str
 @option("--from", "source", type=Codes(), help="cli.opt_source")
 @exclaves_option
 @crs_option
-@reason_options
+@edit_options
 def assign(front: Front, *, workspace: str, to: str, exclaves: bool, **options: Any) -> None:
     """Give ground to a grid."""
     from gridgis.redraw.operations import Assign
@@ -133,7 +139,7 @@ def assign(front: Front, *, workspace: str, to: str, exclaves: bool, **options: 
 @option("--free-only", is_flag=True)
 @exclaves_option
 @crs_option
-@reason_options
+@edit_options
 def create(front: Front, *, workspace: str, polygon: str, crs: str | None, **options: Any) -> None:
     """Cut a new grid out of the others, or of free ground."""
     from gridgis.redraw.operations import Create
@@ -148,7 +154,7 @@ def create(front: Front, *, workspace: str, polygon: str, crs: str | None, **opt
 @grid_option
 @option("--to", "target", type=OneOf(("neighbours", "free")), default="neighbours", show_default=True, help="cli.opt_retire_to")
 @exclaves_option
-@reason_options
+@edit_options
 def retire(front: Front, *, workspace: str, grid: str, target: Any, exclaves: bool, **options: Any) -> None:
     """End a grid; its ground goes to a neighbour or stays free."""
     from gridgis.redraw.operations import Retire
@@ -161,7 +167,7 @@ def retire(front: Front, *, workspace: str, grid: str, target: Any, exclaves: bo
 @option("--area", metavar="CODE", required=True, help="cli.opt_redraw_area")
 @option("--at", type=Place(), required=True, help="cli.opt_vertex_at")
 @option("--to", "target", type=Place(), required=True, help="cli.opt_vertex_to")
-@reason_options
+@edit_options
 def move(front: Front, *, workspace: str, at: tuple[float, float], target: tuple[float, float], **options: Any) -> None:
     """Move a vertex in every grid that shares it."""
     from gridgis.redraw.operations import MoveVertex
@@ -171,7 +177,7 @@ def move(front: Front, *, workspace: str, at: tuple[float, float], target: tuple
 
 @command("undo", key="help_redraw_undo")
 @workspace_option
-@reason_options
+@edit_options
 def undo(front: Front, *, workspace: str, **options: Any) -> None:
     """Take back the last edit."""
     from gridgis.tasks import redrawing
@@ -181,7 +187,7 @@ def undo(front: Front, *, workspace: str, **options: Any) -> None:
 
 @command("redo", key="help_redraw_redo")
 @workspace_option
-@reason_options
+@edit_options
 def redo(front: Front, *, workspace: str, **options: Any) -> None:
     """Let the edit taken back last hold again."""
     from gridgis.tasks import redrawing
@@ -192,7 +198,7 @@ def redo(front: Front, *, workspace: str, **options: Any) -> None:
 @command("lock", key="help_redraw_lock")
 @workspace_option
 @option("--grids", type=Codes(), required=True)
-@reason_options
+@edit_options
 def lock(front: Front, *, workspace: str, grids: Sequence[str], **options: Any) -> None:
     """Declare grids finished."""
     from gridgis.tasks import redrawing
@@ -203,7 +209,7 @@ def lock(front: Front, *, workspace: str, grids: Sequence[str], **options: Any) 
 @command("unlock", key="help_redraw_unlock")
 @workspace_option
 @option("--grids", type=Codes(), required=True)
-@reason_options
+@edit_options
 def unlock(front: Front, *, workspace: str, grids: Sequence[str], **options: Any) -> None:
     """Open finished grids again."""
     from gridgis.tasks import redrawing
@@ -220,38 +226,67 @@ def named(ws: Workspace, plan: str | None) -> str:
 
 def _edit(front: Front, workspace: str, make: Callable[[Workspace], Operation], *, plan: str | None, **options: Any) -> None:
     import gridgis
+    from gridgis.redraw.refusal import Refused
     from gridgis.tasks import redrawing
 
     with gridgis.open_workspace(workspace) as ws:
-        report = redrawing.edit(ws, make(ws), plan=named(ws, plan), **options)
+        try:
+            report = redrawing.edit(ws, make(ws), plan=named(ws, plan), begin=True, **options)
+        except Refused as error:
+            _tell_place(front, ws, error)
+            raise
     for line in report.messages(front.lang):
         click.echo(line, err=True)
-    answer(front, report.to_json(), lambda: [_changes(front, report)])
+    answer(front, report.to_json(), lambda: [_changes(front, report), *_uncovered(front, report)])
 
 
-def _back(front: Front, workspace: str, do: Callable[..., PlanState], *, plan: str | None, who: str, why: str) -> None:
+def _back(front: Front, workspace: str, do: Callable[..., PlanState], *, plan: str | None, **options: Any) -> None:
     import gridgis
     from gridgis.tasks import plan_state, redrawing
 
     with gridgis.open_workspace(workspace) as ws:
         name = named(ws, plan)
         before = plan_state.load(ws, name)
-        after = do(ws, plan=name, who=who, why=why)
+        after = do(ws, plan=name, **options)
         report = redrawing.step_report(before, after, plan_state.gather(ws, str(after.entries[-1].area)))
     document = report.to_json() | {"done": list(after.done), "undone": list(after.undone)}
     said = {"plan": after.name, "rev": number(after.rev), "done": len(after.done), "undone": len(after.undone)}
-    answer(front, document, lambda: [_changes(front, report), t("cli.redraw_state", front.lang, **said)])
+    answer(
+        front, document, lambda: [_changes(front, report), *_uncovered(front, report), t("cli.redraw_state", front.lang, **said)]
+    )
 
 
-def _step(front: Front, workspace: str, do: Callable[..., PlanState], *, plan: str | None, who: str, why: str) -> None:
+def _step(front: Front, workspace: str, do: Callable[..., PlanState], *, plan: str | None, **options: Any) -> None:
     import gridgis
 
     with gridgis.open_workspace(workspace) as ws:
-        state = do(ws, plan=named(ws, plan), who=who, why=why)
-    document = {"plan": state.name, "rev": state.rev, "done": list(state.done), "undone": list(state.undone)}
+        state = do(ws, plan=named(ws, plan), **options)
+    document: dict[str, Any] = {
+        "plan": state.name, "rev": state.rev, "done": list(state.done), "undone": list(state.undone)
+    }  # fmt: skip
     document["locked"] = sorted(state.locked)
     said = {"plan": state.name, "rev": number(state.rev), "done": len(state.done), "undone": len(state.undone)}
-    answer(front, document, lambda: [t("cli.redraw_state", front.lang, **said)])
+    locked = t("cli.redraw_locked", front.lang, grids=", ".join(document["locked"]) or "–")
+    answer(front, document, lambda: [t("cli.redraw_state", front.lang, **said), locked])
+
+
+def _tell_place(front: Front, ws: Workspace, error: Refused) -> None:
+    """Where the rule would be broken, in the workspace's coordinates."""
+    if error.bounds is None or error.rule == "unknown_grid":
+        return
+    west, south, east, north = error.bounds
+    crs = ws.info.crs
+    place = {"x": f"{(west + east) / 2:.3f}", "y": f"{(south + north) / 2:.3f}", "crs": "" if crs is None else crs.to_string()}
+    click.echo(t("cli.redraw_place", front.lang, **place), err=True)
+
+
+def _uncovered(front: Front, report: EditReport) -> list[str]:
+    """What is said of ground no grid holds, where that changed."""
+    held = report.to_json()["uncovered_m2"]
+    before, after = (float(held[side] or 0.0) for side in ("before", "after"))
+    if abs(after - before) < 1.0:
+        return []
+    return [t("cli.redraw_uncovered", front.lang, before=number(before), after=number(after))]
 
 
 def _changes(front: Front, report: EditReport) -> Any:

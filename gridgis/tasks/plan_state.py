@@ -183,9 +183,12 @@ def fold(
     return PlanState(plan, rev, MappingProxyType(areas), tuple(done), tuple(undone), frozenset(locked), tuple(entries))
 
 
-def current(ws: Workspace, plan: str, *, state: PlanState | None = None) -> PlanState:
-    """A plan as it is now: empty for a default plan nobody used yet; a state loaded before is only brought up to date."""
-    if is_default(plan) and plan not in {row.name for row in ws.plans()}:
+def current(ws: Workspace, plan: str, *, state: PlanState | None = None, begin: bool = False) -> PlanState:
+    """A plan as it is now: empty for a default plan (with `begin`: for any plan) nobody used yet.
+
+    A state loaded before is only brought up to date.
+    """
+    if (begin or is_default(plan)) and plan not in {row.name for row in ws.plans()}:
         return PlanState(plan, 0, MappingProxyType({}), (), (), frozenset(), ())
     if state is not None and state.name == plan:
         later = ws.plan_entries(plan, since=state.rev)

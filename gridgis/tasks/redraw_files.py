@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from gridgis.errors import DataError
+from gridgis.errors import CrsError, DataError
 from gridgis.files import read_any
 from gridgis.redraw.partition import Shapes, frozen_shapes
 from gridgis.redraw.verbs import Line, Rings, line_of, rings_of
+from gridgis.text import Phrase
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -25,19 +26,22 @@ def read_line(ws: Workspace, file: str | Path, *, crs: str | None = None) -> Lin
 
     Raises `DataError` for a file without a line, or with lines apart.
     """
-    shapes = _read(ws, file, crs).geometry
-    lines = [part for part in shapely.get_parts(shapes.to_numpy()) if part.geom_type in ("LineString", "LinearRing")]
+    found = _read(ws, file, crs)
+    lines = [part for part in shapely.get_parts(found.geometry.to_numpy()) if part.geom_type in ("LineString", "LinearRing")]
     whole = shapely.line_merge(shapely.union_all(lines)) if len(lines) > 1 else lines[0] if lines else None
-    if whole is None or whole.geom_type != "LineString":
-        raise DataError("redrawing.no_line", file=str(file))
+    if whole is None:
+        raise DataError("redrawing.no_line", file=str(file), kinds=_kinds(found))
+    if whole.geom_type != "LineString":
+        raise DataError("redrawing.lines_apart", file=str(file), count=len(shapely.get_parts(whole)))
     return line_of(whole)
 
 
 def read_polygons(ws: Workspace, file: str | Path, *, crs: str | None = None) -> tuple[Rings, ...]:
     """The polygons of a file, in the workspace's CRS; `DataError` if there is none."""
-    rings = _rings(_read(ws, file, crs))
+    found = _read(ws, file, crs)
+    rings = _rings(found)
     if not rings:
-        raise DataError("redrawing.no_polygon", file=str(file))
+        raise DataError("redrawing.no_polygon", file=str(file), kinds=_kinds(found))
     return rings
 
 
@@ -59,11 +63,24 @@ def cells_around(ws: Workspace, polygons: Sequence[Rings]) -> Shapes:
     return frozen_shapes(ws.read("unit_cells", bbox=(west, south, east, north)).geometry.dropna())
 
 
+def _kinds(frame: gpd.GeoDataFrame) -> Phrase:
+    """What a file holds instead, in a reader's words."""
+    dimension = shapely.get_dimensions(np.asarray(frame.geometry.dropna(), dtype=object))
+    names = {0: "points", 1: "lines", 2: "polygons"}
+    return Phrase(f"redrawing.holds_{names.get(int(dimension.max(initial=-1)), 'nothing')}", {})
+
+
 def _rings(frame: gpd.GeoDataFrame) -> tuple[Rings, ...]:
     return tuple(rings for shape in frame.geometry.dropna() for rings in rings_of(shape))
 
 
 def _read(ws: Workspace, file: str | Path, crs: str | None) -> gpd.GeoDataFrame:
-    found = read_any(file, crs=crs)
+    try:
+        found = read_any(file, crs=crs)
+    except CrsError as error:
+        if error.key != "files.swapped":
+            raise
+        # what that message advises are options of importing
+        raise CrsError("redrawing.swapped", file=str(file)) from error
     target = ws.info.crs
     return found if target is None or found.crs == target else found.to_crs(target)

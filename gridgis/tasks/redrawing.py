@@ -55,6 +55,7 @@ def edit(
     who: str,
     why: str,
     rev: int | None = None,
+    begin: bool = False,
     state: PlanState | None = None,
     facts: Facts | None = None,
     at: dt.datetime | None = None,
@@ -74,6 +75,8 @@ def edit(
     rev
         The number of the plan's log the author saw: refused with `ConflictError` if grids it touches were changed since. None:
         applied to the plan as it is.
+    begin
+        Whether a plan nobody knows yet is made, as `default` always is; the report has a note of it.
     state, facts
         What was loaded before, for speed; both are read anew where they are old or missing.
 
@@ -84,11 +87,13 @@ def edit(
     ConflictError
         If somebody changed the same grids since `rev`.
     """
-    area = area or _area_of(ws, op, state, plan)
+    if area is None:
+        state = state or current(ws, plan, begin=begin)
+        area = _area_of(ws, op, state)
     known = facts or gather(ws, area)
     taken = ws.used_codes("grids") | ws.drafted_codes()
     for _ in range(_TRIES):
-        now = current(ws, plan, state=state)
+        now = current(ws, plan, state=state, begin=begin)
         opening, draft = _taken_up(ws, now, area)
         locked = _named(op) & now.locked
         if locked:
@@ -101,14 +106,18 @@ def edit(
         report = _report(plan, now, draft, done, known)
         entry = NewEntry("edit", area=area, op=_told(op, done), images=_images(report, draft, done))
         try:
-            last = append(ws, plan, [*opening, entry], rev=now.rev, who=who, why=why, at=at)
+            last = append(ws, plan, [*opening, entry], rev=now.rev, who=who, why=why, begin=begin, at=at)
         except ConflictError as error:
             if error.key != "plans.moved":
                 raise
             state = now
             continue
         added = [kept for kept in ws.plan_entries(plan, since=now.rev) if kept.seq <= last]
-        return replace(report, rev=last, state=_advanced(now, added, draft, done, report.after))
+        begun: tuple[tuple[str, dict[str, object]], ...] = (
+            (("redrawing.begun", {"plan": plan}),) if begin and now.rev == 0 and not is_default(plan) else ()
+        )
+        state = _advanced(now, added, draft, done, report.after)
+        return replace(report, rev=last, state=state, notes=(*begun, *report.notes))
     raise ConflictError("redrawing.too_busy", plan=plan, tries=_TRIES)
 
 
@@ -138,21 +147,30 @@ def lock(
 ) -> PlanState:
     """Declare grids finished: no operation of the plan may touch them, until they are unlocked (`on=False`).
 
-    Refused with `ConflictError` if one of them was changed since `rev`, the number of the log the author saw.
+    Refused with `ConflictError` if one of them was changed since `rev`, the number of the log the author saw; with `DataError`
+    for a code that is neither a grid of the plan nor a live one.
     """
-    now = current(ws, plan)
-    if rev is not None:
-        refuse_moved(now, rev, grids=grids)
     entry = NewEntry("lock" if on else "unlock", op={"grids": list(grids)})
-    append(ws, plan, [entry], rev=now.rev, who=who, why=why)
-    return load(ws, plan)
+    for _ in range(_TRIES):
+        now = current(ws, plan)
+        if rev is not None:
+            refuse_moved(now, rev, grids=grids)
+        _refuse_unknown(ws, now, grids)
+        try:
+            append(ws, plan, [entry], rev=now.rev, who=who, why=why)
+        except ConflictError as error:
+            if error.key != "plans.moved":
+                raise
+            continue
+        return load(ws, plan)
+    raise ConflictError("redrawing.too_busy", plan=plan, tries=_TRIES)
 
 
 def mend(
-    ws: Workspace, area: str, *, plan: str = DEFAULT_PLAN, gap_width_m: float, keep: Any, who: str, why: str
+    ws: Workspace, area: str, *, plan: str = DEFAULT_PLAN, gap_width_m: float, keep: Any, who: str, why: str, begin: bool = False
 ) -> tuple[PlanState, pd.DataFrame]:
     """Make an area's dirty boundaries a coverage, in a plan: the state afterwards, and the m² every grid won and lost."""
-    now = current(ws, plan)
+    now = current(ws, plan, begin=begin)
     if area in now.areas:
         raise DataError("redrawing.taken_up", area=area, plan=plan)
     opening, grids, home = take_up(ws, area)
@@ -160,7 +178,9 @@ def mend(
     images = images_of(done.partition.frame())
     changed = {code: images[code] for code in done.moved.index}
     told = {"do": "repair", "gap_width_m": gap_width_m, "keep": keep, "moved_m2": float(done.moved["gained_m2"].sum())}
-    append(ws, plan, [opening, NewEntry("repair", area=area, op=told, images=changed)], rev=now.rev, who=who, why=why)
+    append(
+        ws, plan, [opening, NewEntry("repair", area=area, op=told, images=changed)], rev=now.rev, who=who, why=why, begin=begin
+    )
     return load(ws, plan), done.moved
 
 
@@ -175,11 +195,19 @@ def history(ws: Workspace, *, plan: str = DEFAULT_PLAN, state: PlanState | None 
 
 
 def append(
-    ws: Workspace, plan: str, entries: Sequence[NewEntry], *, rev: int, who: str, why: str, at: dt.datetime | None = None
+    ws: Workspace,
+    plan: str,
+    entries: Sequence[NewEntry],
+    *,
+    rev: int,
+    who: str,
+    why: str,
+    begin: bool = False,
+    at: dt.datetime | None = None,
 ) -> int:
-    """Append entries to a plan at the number its writer knew; makes a default plan when first used."""
+    """Append entries to a plan at the number its writer knew; makes a default plan (with `begin`: any) when first used."""
     with ws.write(who=who, why=why, at=at, wait_s=WAIT_S) as write:
-        if rev == 0 and is_default(plan) and plan not in {row.name for row in ws.plans()}:
+        if rev == 0 and (begin or is_default(plan)) and plan not in {row.name for row in ws.plans()}:
             write.add_plan(plan)
         return write.append_plan(plan, entries, rev=rev)
 
@@ -209,11 +237,10 @@ def _applied(ws: Workspace, draft: AreaDraft, op: Operation, *, taken: Collectio
         return wider[0], replace(done, notes=(wider[1], *done.notes))
 
 
-def _area_of(ws: Workspace, op: Operation, state: PlanState | None, plan: str) -> str:
+def _area_of(ws: Workspace, op: Operation, state: PlanState) -> str:
     names = sorted(_named(op))
-    known = state or current(ws, plan)
     for code in names:
-        if (area := known.area_of(code)) is not None:
+        if (area := state.area_of(code)) is not None:
             return area
     found = ws.table("grids", where={"code": names}) if names else pd.DataFrame()
     if found.empty:
@@ -237,6 +264,14 @@ def _refuse_locked(done: Edit, state: PlanState) -> None:
     hit = sorted(code for code, change in done.changes.items() if code in state.locked and change.role != "touched")
     if hit:
         raise DataError("redrawing.locked", grids=", ".join(hit), plan=state.name)
+
+
+def _refuse_unknown(ws: Workspace, state: PlanState, grids: Sequence[str]) -> None:
+    away = [code for code in grids if state.area_of(code) is None and code not in state.locked]
+    found = ws.table("grids", columns=["area_code"], where={"code": away})["area_code"] if away else pd.Series(dtype=object)
+    lost = [code for code in away if code not in found.index or found[code] in state.areas]
+    if lost:
+        raise DataError("redrawing.unknown_grid", grids=", ".join(lost))
 
 
 def _refuse_stale(state: PlanState, done: Edit, rev: int) -> None:
