@@ -203,7 +203,8 @@ def draw(
     exclaves
         Whether a grid may have several parts.
     prefer
-        What plans are to be good at first: `even`, `compact`, `stay` or `both`; None: the least faults together.
+        What plans are to be good at first: `even`, `compact`, `stay` or `both`. None: the least faults together; where there are
+        grids today, `stay` if both bounds are given, else `both`.
     plan
         The draft.
     seed
