@@ -46,6 +46,7 @@ def reach(front: Front, *, workspace: str, sources: str, as_of: dt.date | None, 
 @workspace_option
 @option("--area", metavar="CODE", help="cli.opt_reach_area")
 @option("--speed", "speed_kmh", type=Number(above=True), default=4.8, show_default=True, help="cli.opt_speed")
+@option("--border-m", type=Number(above=True), default=0.05, show_default=True)
 @option("--as-of", type=Day())
 @option("--out", metavar="FILE", type=click.Path(dir_okay=False), help="cli.opt_patrol_out")
 def patrol(front: Front, *, workspace: str, as_of: dt.date | None, out: str | None, **options: Any) -> None:

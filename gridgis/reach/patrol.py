@@ -15,7 +15,7 @@ import shapely
 from gridgis.progress import Progress, silent
 from gridgis.reach.extra import least_extra
 from gridgis.reach.network import Ints, Network
-from gridgis.reach.streets import divide
+from gridgis.reach.streets import BORDER_M, divide
 from gridgis.reach.surroundings import Ways, connected, prepared, surroundings
 from gridgis.reach.times import SPEED_KMH, metres_per_second
 from gridgis.reach.walks import closed_walk, line_of
@@ -48,6 +48,7 @@ def patrol_rounds(
     *,
     exact_up_to: int = 200,
     speed_kmh: float = SPEED_KMH,
+    border_m: float = BORDER_M,
     progress: Progress = silent,
 ) -> Rounds:
     """The shortest closed walk over all streets of each grid.
@@ -67,6 +68,8 @@ def patrol_rounds(
         Dead ends and other odd crossings of a grid up to which no effort is spared to prove the shortest round.
     speed_kmh
         For `hours`.
+    border_m
+        As for `streets.street_metres`.
     progress
         Told of grids done.
 
@@ -87,7 +90,7 @@ def patrol_rounds(
     [250.0, 500.0, 250.0, 1.0]
     """
     pace = metres_per_second(speed_kmh)
-    streets, owner = divide(network, grids)
+    streets, owner = divide(network, grids, border_m=border_m)
     ways = prepared(streets)
     order = np.argsort(owner, kind="stable")
     starts = np.searchsorted(owner[order], np.arange(len(grids) + 1))

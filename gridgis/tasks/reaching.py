@@ -17,7 +17,7 @@ from gridgis.progress import Progress, silent
 from gridgis.reach.gaps import OUTSIDE, beyond, gap_ground, shares
 from gridgis.reach.network import Network, walk_network
 from gridgis.reach.patrol import Rounds, patrol_rounds
-from gridgis.reach.streets import street_metres
+from gridgis.reach.streets import BORDER_M, street_metres
 from gridgis.reach.times import SPEED_KMH, Times, metres_per_second, times
 from gridgis.tasks.blocking import names_of
 from gridgis.tasks.covering import report_date
@@ -214,6 +214,7 @@ def patrol(
     area: str | None = None,
     speed_kmh: float = SPEED_KMH,
     exact_up_to: int = 200,
+    border_m: float = BORDER_M,
     on: dt.date | None = None,
     progress: Progress = silent,
 ) -> PatrolReport:
@@ -227,7 +228,7 @@ def patrol(
         Code of an area of any level; None: all. Officers may also walk streets around it.
     speed_kmh
         Walking speed, for the hours.
-    exact_up_to
+    exact_up_to, border_m
         As for `patrol_rounds`.
     on
         The day the grids are of, open or not; None: the workspace's own, else today.
@@ -246,7 +247,9 @@ def patrol(
     grids = scope.grids
     if grids.empty:
         raise DataError("reach.no_grids", date=date.isoformat())
-    rounds = patrol_rounds(_network(ws, scope), grids, exact_up_to=exact_up_to, speed_kmh=speed_kmh, progress=progress)
+    rounds = patrol_rounds(
+        _network(ws, scope), grids, exact_up_to=exact_up_to, speed_kmh=speed_kmh, border_m=border_m, progress=progress
+    )
     if not rounds.frame["streets_m"].any():
         raise DataError("reach.no_streets_in_grids", n=len(grids))
     frame = gpd.GeoDataFrame(grids[["name", "area_code"]].join(rounds.frame), geometry=rounds.routes)

@@ -56,6 +56,20 @@ def test_a_street_that_winds_about_a_border_by_millimetres_is_not_torn() -> None
     assert parts is network
 
 
+def test_a_border_drawn_beside_its_street_can_be_told_to_follow_it() -> None:
+    # a border between two zones that winds about the street by 3 m
+    places = [(x, 100 + (3 if k % 2 else -3)) for k, x in enumerate(range(0, 201, 20))]
+    south = shapely.Polygon([(0, 0), *places, (200, 0)])
+    north = shapely.Polygon([(0, 200), *places, (200, 200)])
+    ground = gpd.GeoDataFrame(geometry=[south, north], index=["S", "N"], crs=4547)
+    network = walk_network(streets([(0, 100), (200, 100)], [(55, 98), (55, 20)]))
+    assert len(divide(network, ground)[0].u) > 8
+    parts, owner = divide(network, ground, border_m=5)
+    assert owner.tolist() == [1, 0]
+    assert parts is network
+    assert street_metres(network, ground, border_m=5).to_dict() == {"S": 78, "N": 200}
+
+
 def test_zones_without_ground_or_streets_have_no_metres_and_another_crs_is_refused() -> None:
     ground = gpd.GeoDataFrame(geometry=[None, shapely.box(500, 500, 600, 600), shapely.box(0, 0, 50, 50)], crs=4547)
     network = walk_network(streets([(0, 10), (100, 10)]))
