@@ -181,7 +181,7 @@ def _branched(rules: _Rules, tick: Callable[[], None]) -> tuple[Ints | None, flo
             constraints=[even, cuts],
             options={"node_limit": _BRANCHES, "mip_rel_gap": 0.0},
         )
-        if found.mip_dual_bound is not None:
+        if found.mip_dual_bound is not None and np.isfinite(found.mip_dual_bound):
             bound = max(bound, float(found.mip_dual_bound))
         if found.x is None:
             return None, bound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
@@ -20,8 +20,8 @@ from gridgis.reach.surroundings import Ways, connected, prepared, surroundings
 from gridgis.reach.times import SPEED_KMH, metres_per_second
 from gridgis.reach.walks import closed_walk, line_of
 
-# shares of a round that are rounding alone
-_ROUNDING = 1e-9
+# a millimetre in ten kilometres is rounding alone
+_ROUNDING: Final = 1e-7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
