@@ -16,6 +16,7 @@ from gridgis.redraw.operations import from_json
 from gridgis.redraw.refusal import Refused
 from gridgis.store import Workspace
 from gridgis.tasks import redrawing
+from gridgis.tasks.redrawing import EditReport
 from gridgis.text import percent
 from gridgis.web.editor import Answer, View, grid_editor
 from gridgis.web.editor_data import operation
@@ -141,10 +142,20 @@ def _do(ws: Workspace, desk: state.Desk, asked: dict[str, Any]) -> tuple[str, No
     report = redrawing.edit(ws, op, area=area, state=desk.state, facts=state.facts(stamp, area), **signed)
     state.keep_edit(report)
     changed = [code for code, role in report.roles.items() if role != "touched"]
-    named = "" if len(changed) > _NAMED else shared.say("redrawpage.done_codes", codes=", ".join(changed))
+    named = (
+        ""
+        if len(changed) > _NAMED
+        else shared.say("redrawpage.done_grids", names=", ".join(_name(desk, report, code) for code in changed))
+    )
     words = " ".join([shared.say("redrawpage.done", rev=report.rev, changed=named).strip(), *report.messages(shared.lang())])
     new = [code for code, role in report.roles.items() if role == "created"]
     return words, None, new or None
+
+
+def _name(desk: state.Desk, report: EditReport, code: str) -> str:
+    """What a grid is called, also one that is gone."""
+    rows = {**desk.draft.rows, **report.state.areas[report.area].rows}
+    return str(rows.get(code, {}).get("name") or code)
 
 
 def _totals(desk: state.Desk) -> list[tuple[str, str, str | None]]:
