@@ -109,16 +109,16 @@ def _refused(found: Outcome, place: drawing.Target) -> None:
 
 def _drawn(ws: Workspace, desk: redraw_state.Desk, found: Outcome, drawn: Drawn) -> None:
     lang = shared.lang()
-    chrome.section("proposepage.result")
-    st.html(f'<p class="gp-why">{html.escape(_summary(drawn))}</p>')
+    key, values = _summary(drawn)
+    chrome.section("proposepage.result", key, **values)
     _standing(desk, found, drawn)
     if len(drawn.options) > 1 or drawn.today is not None:
         key = f"propose_chooser_{found.serial}"
         chooser(propose_views.chooser(drawn, found.which, lang), key=key, on_pick=functools.partial(_pick, found, key))
     option = drawn.option(found.which)
     if len(drawn.options) > 1:
-        chrome.section("proposepage.chosen", None)
-        st.html(f'<p class="gp-why">{html.escape(_about(drawn, found.which))}</p>')
+        taste = "" if option.score is None else shared.say(f"balancing.taste_{option.score.taste}")
+        chrome.section("proposepage.chosen", "proposepage.chosen_line", number=found.which, taste=taste)
     st.html(propose_views.figures(drawn, option, lang))
     frame = propose_views.shown(drawn, option, lang)
     with st.container(key="gp_stack_propose"):
@@ -143,26 +143,17 @@ def _drawn(ws: Workspace, desk: redraw_state.Desk, found: Outcome, drawn: Drawn)
     _downloads(ws, drawn, found.which)
 
 
-def _summary(drawn: Drawn) -> str:
-    """What was drawn from what, in a sentence."""
-    seconds = shared.number(drawn.seconds, digits=1)
-    if drawn.asked.kind == "block":
-        return shared.say("proposepage.summary_block", cells=len(drawn.option(1).grids), seconds=seconds, rev=drawn.rev)
+def _summary(drawn: Drawn) -> tuple[str, dict[str, object]]:
+    """What was drawn from what: a message and its values."""
     asked = drawn.asked
+    values: dict[str, object] = {"seconds": shared.number(drawn.seconds, digits=1), "rev": drawn.rev}
+    if asked.kind == "block":
+        return "proposepage.summary_block", values | {"cells": len(drawn.option(1).grids)}
     names = [
         shared.say(f"proposepage.weight_{name}") + ("" if factor == 1 else f" × {factor:g}") for name, factor in asked.weights
     ]
     units = shared.say(f"proposepage.of_{asked.units}", count=drawn.units)
-    return shared.say(
-        "proposepage.summary_balance", count=len(drawn.options), units=units, weights=" + ".join(names), seconds=seconds,
-        rev=drawn.rev,
-    )  # fmt: skip
-
-
-def _about(drawn: Drawn, which: int) -> str:
-    score = drawn.option(which).score
-    taste = "" if score is None else shared.say(f"balancing.taste_{score.taste}")
-    return shared.say("proposepage.chosen_line", number=which, taste=taste)
+    return "proposepage.summary_balance", values | {"count": len(drawn.options), "units": units, "weights": " + ".join(names)}
 
 
 def _standing(desk: redraw_state.Desk, found: Outcome, drawn: Drawn) -> None:
@@ -195,7 +186,7 @@ def _accepting(ws: Workspace, desk: redraw_state.Desk, found: Outcome, drawn: Dr
     usual = redraw_state.reason()
     with st.container(horizontal=True, key="gp_pp_accept", vertical_alignment="bottom", border=True):
         why = st.text_input(
-            shared.say("redrawpage.reason"), value=usual, key=f"propose_why_{found.serial}", width="stretch",
+            shared.say("proposepage.reason"), value=usual, key=f"propose_why_{found.serial}", width="stretch",
             placeholder=shared.say("proposepage.reason_hint"),
         )  # fmt: skip
         several = len(drawn.options) > 1

@@ -193,8 +193,8 @@ def _diamond(x: float, y: float, lang: Lang) -> list[str]:
 def _scale(lang: Lang) -> list[str]:
     """What the shades mean, at the top on the right."""
     wide = 15.0
-    x = _RIGHT - wide * len(_SHADES) - 34
-    parts = [_text(x - 30, 13, t("proposepage.scale_stay", lang), "end"), _text(x - 6, 13, text.percent(0.0, digits=0), "end")]
+    x = _RIGHT - wide * len(_SHADES) - 40
+    parts = [_text(x - 36, 13, t("proposepage.scale_stay", lang), "end"), _text(x - 6, 13, text.percent(0.0, digits=0), "end")]
     for colour in _SHADES:
         parts.append(f'<rect x="{x:.1f}" y="3" width="{wide}" height="12" fill="{colour}"/>')
         x += wide

@@ -20,8 +20,9 @@ from gridgis.pages.propose_drawing import Drawn, Option, Score
 from gridgis.pages.tables import Column
 from gridgis.text import Lang, t
 
-_TODAY: Final = Style(fill="#FFFFFF", opacity=0.0, line="#7A2E6B", width=1.6)
-_GRID: Final = Style(opacity=0.72, line="#33434E", width=1.1)
+_TODAY: Final = Style(fill="#FFFFFF", opacity=0.0, line="#7A2E6B", width=1.0)
+_GRID: Final = Style(opacity=0.75, line="#1D2A35", width=2.2)
+_CELL: Final = Style(opacity=0.75, line="#33434E", width=1.0)
 # light to heavy, told apart with any kind of colour blindness
 _LOADS: Final = ("#2C7BB6", "#ABD9E9", "#F5F1C4", "#FDAE61", "#C64A1E")
 _KLASSES: Final = {"core": "#D55E00", "town": "#E6AB5C", "open": "#B7D7A8", "water": "#9CC7E4"}
@@ -84,7 +85,7 @@ def figures(drawn: Drawn, option: Option, lang: Lang) -> str:
             (t("proposepage.figure_in_range", lang), tables.value_text(float(inside), "percent", lang)),
             (t("proposepage.figure_cut", lang), text.number(sum(drawn.cut.values()))),
         ]
-    return tables.figures(pairs)
+    return tables.figures(pairs).replace("gp-cards", "gp-cards gp-fit", 1)
 
 
 def rules(drawn: Drawn, option: Option, lang: Lang) -> str:
@@ -203,7 +204,7 @@ def layers(drawn: Drawn, frame: gpd.GeoDataFrame, lang: Lang, *, under: Sequence
         title = t("proposepage.col_ground", lang)
         kinds = [name for name in _KLASSES if (frame["klass"] == name).any()]
         labels: dict[object, str] = {name: t(f"proposepage.ground_{name}", lang) for name in kinds}
-        style = categories("klass", labels, colours=[_KLASSES[name] for name in kinds], base=_GRID)
+        style = categories("klass", labels, colours=[_KLASSES[name] for name in kinds], base=_CELL)
     drawn_grids = MapLayer("proposed", title, frame, style, popup, "title")
     if drawn.before.empty:
         return [*under, drawn_grids]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,23 @@ def test_a_proposal_shows_for_its_own_area_and_plan_alone(town: Path, open_app: 
     assert app.number_input(key="pp_k").value == 1  # East has one grid, and what was asked for in West stays there
     fresh = open_app(town, page="redraw", lang="en", rd_plan="spring", **SIGNED)
     assert "What is proposed" not in said(fresh)
+
+
+def test_work_that_is_stopped_leaves_nothing_behind(town: Path, open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(asked: Asked, target: Target, progress: Any) -> Drawn:
+        while True:
+            progress("balance.stage_search", 1, 2)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(propose_drawing, "draw", endless)
+    app = open_app(town, page="redraw", lang="en", **SIGNED)
+    app.button(key="propose_draw").click().run()
+    assert app.button(key="propose_draw").disabled
+    app.button(key="cancel_propose").click().run()
+    assert app.session_state["job_propose"].finished.wait(10)
+    app.run()
+    assert "Stopped; nothing was changed" in said(app)
+    assert stored(town).rev == 0
 
 
 def test_what_was_chosen_survives_a_look_at_another_part(town: Path, open_app: Open) -> None:
