@@ -87,6 +87,7 @@ def edit(
     ConflictError
         If somebody changed the same grids since `rev`.
     """
+    _require_draft(ws, plan)
     if area is None:
         state = state or current(ws, plan, begin=begin)
         area = _area_of(ws, op, state)
@@ -258,6 +259,13 @@ def _named(op: Operation) -> set[str]:
         elif isinstance(value, tuple):
             found |= {code for code in value if isinstance(code, str) and code}
     return found
+
+
+def _require_draft(ws: Workspace, plan: str) -> None:
+    """A published or discarded plan is refused as such, before anything else is found wrong with the edit."""
+    closed = next((row.state for row in ws.plans() if row.name == plan and row.state != "draft"), None)
+    if closed is not None:
+        raise DataError(f"plans.is_{closed}", plan=plan)
 
 
 def _refuse_locked(done: Edit, state: PlanState) -> None:
