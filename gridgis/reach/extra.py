@@ -16,7 +16,7 @@ from gridgis.reach.rounding import is_round, rounded
 from gridgis.reach.surroundings import Bools, Surroundings
 
 # rounds of cuts for many odd nodes, and as good as without end for few
-_ROUNDS: Final = 300
+_ROUNDS: Final = 400
 _ENDLESS: Final = 2_000
 # branches of the search where the programme leaves fractions, and how often it may meet a round in two
 _BRANCHES: Final = 500
@@ -73,7 +73,7 @@ def least_extra(around: Surroundings, *, exact_up_to: int = 200, tick: Callable[
     1. Every way is walked 0 to 2 times. A set with an odd number of odd nodes is left at least once; one that holds pieces of the
        streets whole, and not all, at least twice. Who comes to a node that no street of the round ends at goes on from there.
        Those rules as a linear programme, without whole numbers, bound every round from below (for one piece they describe the
-       optimum: Edmonds and Johnson). Broken ones are added until none is; beyond `exact_up_to` odd nodes, 300 times at most.
+       optimum: Edmonds and Johnson). Broken ones are added until none is; beyond `exact_up_to` odd nodes, 400 times at most.
     2. A solution in whole numbers is a round, hence the shortest one. Else, up to `exact_up_to` odd nodes, branch and bound
        over whole numbers decides, with a limit on branches.
     3. What is still open is rounded to a round that is near the solution, its odd nodes are paired anew where that is shorter,

@@ -304,7 +304,7 @@ def _found(
         return table
 
     by_grid = share(zone, scope.grids["name"].to_dict(), home)
-    by_grid.insert(1, "area_code", home.reindex(by_grid.index))
+    by_grid.insert(1, "area_code", scope.grids["area_code"].reindex(by_grid.index).fillna(home))
     minutes = np.where(np.isfinite(found.seconds), found.seconds / 60, np.nan)
     table = pd.DataFrame({"minutes": minutes, "source": nearest, "grid": grid, "area": community}, index=buildings.index)
     places = gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(*xy.T), crs=buildings.crs)
