@@ -26,6 +26,9 @@ W_COMPACT: Final = 5
 W_CUT: Final = 6
 W_CHANGE: Final = 7
 
+# units looked at to see whether a part holds together without one of them
+AROUND: Final = 100
+
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_A: Final = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B: Final = np.uint64(0x94D049BB133111EB)
@@ -204,7 +207,9 @@ def part_cost(load: float, area: float, perimeter: float, wish: Array) -> float:
 
 @compiled
 def _holds_together(u: int, ptr: Array, nbr: Array, usable: Array, part: Array, mark: Array, stamp: int, queue: Array) -> bool:
-    """Whether the part of u stays connected without it: all its neighbours in the part reach each other."""
+    """Whether the part of u stays connected without it: all its neighbours in the part reach each other, and not by a long way
+    around, which is not looked for.
+    """
     own = part[u]
     wanted = 0
     start = -1
@@ -220,7 +225,7 @@ def _holds_together(u: int, ptr: Array, nbr: Array, usable: Array, part: Array, 
     queue[0] = start
     there, done = 1, 0
     wanted -= 1
-    while done < there:
+    while done < there and done < AROUND:
         at = queue[done]
         done += 1
         for e in range(ptr[at], ptr[at + 1]):
