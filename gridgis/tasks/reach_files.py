@@ -22,7 +22,8 @@ def write_reach(report: ReachReport, file: str | Path, *, lang: Lang = "en") -> 
     report
         From `reaching.reach`.
     file
-        `.gpkg`: layers `service_gaps` (buildings beyond reach), `gap_ground`, `grids` and `areas` (shares), `sources`. `.xlsx`:
+        `.gpkg`: layers `service_gaps` (buildings beyond reach), `gap_ground`, `grids` and `areas` (shares), `buildings`
+        (minutes of each, and its source), `sources`. `.xlsx`:
         shares by area, grid and source, and what lies beyond. Other endings of `files.writing`: the buildings beyond reach.
     lang
         Language of the headings and sheets of a workbook; layers and other files have English column names.
@@ -89,6 +90,7 @@ def _layers(report: ReachReport) -> dict[str, gpd.GeoDataFrame]:
         "gap_ground": report.ground,
         "grids": gpd.GeoDataFrame(grids, geometry=report.scope.grids.geometry.reindex(grids.index), crs=report.gaps.crs),
         "areas": gpd.GeoDataFrame(areas, geometry=report.scope.lowest.geometry.reindex(areas.index), crs=report.gaps.crs),
+        "buildings": report.places,
         "sources": report.sources_at,
     }
 
@@ -97,7 +99,7 @@ def _geopackage(path: Path, layers: Mapping[str, gpd.GeoDataFrame], synthetic: b
     with in_place_of(path) as draft:
         for name, frame in layers.items():
             rows = gpd.GeoDataFrame(_marked(frame, synthetic), geometry="geometry", crs=frame.crs)
-            points = name in ("service_gaps", "sources")
+            points = name in ("service_gaps", "buildings", "sources")
             kind = "Point" if points else "MultiPolygon"
             pyogrio.write_dataframe(rows, draft, layer=name, driver="GPKG", geometry_type=kind, promote_to_multi=not points)
 

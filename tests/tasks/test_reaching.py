@@ -121,7 +121,10 @@ def test_files_hold_what_the_report_says(ws: Workspace, tmp_path: Path) -> None:
     filled(ws)
     report = reaching.reach(ws, minutes=5, speed_kmh=3.6, on=ON)
     package = write_reach(report, tmp_path / "reach.gpkg")
-    assert {name for name, _ in pyogrio.list_layers(package)} == {"service_gaps", "gap_ground", "grids", "areas", "sources"}
+    assert {name for name, _ in pyogrio.list_layers(package)} == {
+        "service_gaps", "gap_ground", "grids", "areas", "buildings", "sources",
+    }  # fmt: skip
+    assert gpd.read_file(package, layer="buildings")["minutes"].tolist() == pytest.approx(report.places["minutes"].tolist())
     gaps = gpd.read_file(package, layer="service_gaps")
     assert gaps["code"].tolist() == report.gaps.index.tolist()
     assert gaps["minutes"].tolist() == pytest.approx(report.gaps["minutes"].tolist())
