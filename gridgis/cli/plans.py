@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -216,13 +217,19 @@ def diff(front: Front, *, workspace: str, from_: str, to: str, output: str | Non
     import gridgis
     from gridgis.tasks import redraw_diff
 
-    if output is not None and not output.lower().endswith((".xlsx", ".geojson", ".gpkg")):
+    if output is not None and not output.lower().endswith((".xlsx", ".geojson", ".gpkg", ".html")):
         raise click.UsageError(t("cli.value_diff_file", front.lang, file=output), click.get_current_context())
     with gridgis.open_workspace(workspace) as ws:
         report = redraw_diff.diff(ws, from_, to)
     if output is not None:
         if output.lower().endswith(".xlsx"):
             report.write_xlsx(output, front.lang)
+        elif output.lower().endswith(".html"):
+            from gridgis.files.writing import in_place_of
+            from gridgis.maps.changes import changes_map
+
+            with in_place_of(Path(output)) as work:
+                work.write_text(changes_map(report, front.lang), encoding="utf-8")
         else:
             report.write_map(output)
         note(front, "cli.diff_written", file=output)
@@ -238,11 +245,10 @@ def diff(front: Front, *, workspace: str, from_: str, to: str, output: str | Non
 
     def lines() -> list[Any]:
         shares = [_coverage(front, name, key, document["coverage"]["town"]["measures"]) for name, key in _SHARES]
+        notice = [t("general.synthetic", front.lang)] if report.synthetic else []
         if not cells:
-            return [t("redraw_diff.same", front.lang, first=from_, second=to), *shares]
-        moved = {name: number(sum(row[name] or 0 for row in plain(document["moved"]))) for name in ("households", "population")}
-        said = t("cli.diff_moved", front.lang, **moved, officers=len(document["officers"]))
-        return [table(title, headings, cells, numbers=(2, 3, 4)), said, *shares]
+            return [t("redraw_diff.same", front.lang, first=from_, second=to), *shares, *notice]
+        return [table(title, headings, cells, numbers=(2, 3, 4)), *_who_moved(front, plain(document)), *shares, *notice]
 
     answer(front, document, lines)
 
@@ -251,6 +257,22 @@ def _coverage(front: Front, name: str, key: str, measures: dict[str, Any]) -> st
     """One figure of coverage, before and after."""
     before, after = (percent(measures[name][side]["share"]) for side in ("before", "after"))
     return t("cli.diff_coverage", front.lang, what=t(key, front.lang), before=before, after=after)
+
+
+def _who_moved(front: Front, document: dict[str, Any]) -> list[str]:
+    """Households and residents that change grid, that lose theirs, and that get one; officers whose work changes."""
+    sums: dict[str, list[float]] = {}
+    for row in document["moved"]:
+        kind = "lost" if not row["to"] else "found" if not row["from"] else "moved"
+        sums[kind] = [
+            have + (row[name] or 0) for have, name in zip(sums.get(kind, [0, 0]), ("households", "population"), strict=True)
+        ]
+    said = [
+        t(f"cli.diff_{kind}", front.lang, households=number(sums[kind][0]), population=number(sums[kind][1]))
+        for kind in ("moved", "lost", "found")
+        if kind in sums
+    ]
+    return [*said, t("cli.diff_officers", front.lang, count=len(document["officers"]))]
 
 
 def _step(front: Front, workspace: str, do: Callable[..., PlanState | PlanRow], *, plan: str | None, who: str, why: str) -> None:

@@ -19,7 +19,7 @@ from gridgis.redraw.partition import Partition
 from gridgis.tasks.plan_state import PlanState, gather, live, load
 from gridgis.tasks.redraw_coverage import Side, SideCoverage, coverage_of, told
 from gridgis.tasks.redraw_sheets import sheets
-from gridgis.text import Lang
+from gridgis.text import Lang, t
 
 if TYPE_CHECKING:
     from gridgis.store import Workspace
@@ -40,6 +40,8 @@ class DiffReport:
     """The grids that are not the same, on each side where they are: `code`, `name`, `side` (`before`, `after`), `happened`."""
     coverage: tuple[SideCoverage, SideCoverage]
     """What grids in operation cover, before and after."""
+    synthetic: bool
+    """Whether the workspace says its geometry is made up: JSON and files say so too."""
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`."""
@@ -51,7 +53,7 @@ class DiffReport:
         ]
         moved = [
             {"from": row["source"], "to": row["target"]} | {name: row[name] for name in FIGURES}
-            for row in self._real().to_dict("records")
+            for row in self.moved.to_dict("records")
         ]
         officers = [{"officer": name, **row} for name, row in self.found.officers.to_dict("index").items()]
         return {
@@ -63,12 +65,13 @@ class DiffReport:
             "officers": officers,
             "totals": self.found.totals.to_dict("index"),
             "coverage": told(*self.coverage),
+            "synthetic": self.synthetic,
         }
 
     def write_xlsx(self, file: str | Path, lang: Lang) -> Path:
         """The tables as a workbook in a language: grids, moved ground, officers, totals, coverage."""
         target = Path(file)
-        frames = sheets(self.found, self._real(), self.coverage, lang)
+        frames = sheets(self.found, self.moved, self.coverage, lang)
         options = {"options": {"strings_to_formulas": False, "strings_to_urls": False}}
         with (
             in_place_of(target) as work,
@@ -83,6 +86,8 @@ class DiffReport:
                     sheet.write_string(0, at, str(column), head)
                 sheet.set_column(0, max(len(frame.columns) - 1, 0), 18, whole)
                 sheet.freeze_panes(1, 1)
+                if self.synthetic:
+                    sheet.write_string(len(frame) + 2, 0, t("general.synthetic", lang))
         return target
 
     def write_map(self, file: str | Path) -> Path:
@@ -91,7 +96,7 @@ class DiffReport:
         A `.geojson` is one layer in degrees: `layer` says `moved`, `before` or `after`. A `.gpkg` has a layer for each of them.
         """
         target = Path(file)
-        moved = self._real().drop(columns=["rounding"])
+        moved = self.moved.drop(columns=["rounding"])
         between = [f"{row['source'] or '–'} → {row['target'] or '–'}" for row in moved[["source", "target"]].to_dict("records")]
         layers = {"moved": moved.assign(label=between)}
         grids = self.found.grids.drop(columns=["geometry", "attributes", "happened"])
@@ -99,6 +104,8 @@ class DiffReport:
             some = self.outlines[self.outlines["side"] == side].drop(columns="side")
             figures = pd.DataFrame(grids[[f"{name}_{side}" for name in FIGURES]]).set_axis(list(FIGURES), axis=1)
             layers[side] = some.join(figures, on="code")
+        if self.synthetic:
+            layers = {name: layer.assign(synthetic=True) for name, layer in layers.items()}
         with in_place_of(target) as work:
             if target.suffix.lower() in (".geojson", ".json"):
                 parts = [layer.to_crs(4326).assign(layer=name) for name, layer in layers.items()]
@@ -108,7 +115,8 @@ class DiffReport:
                     layer.to_file(work, driver="GPKG", layer=name)
         return target
 
-    def _real(self) -> gpd.GeoDataFrame:
+    @property
+    def moved(self) -> gpd.GeoDataFrame:
         """Ground that changed hands, without what is no wider than the precision of drawing."""
         return self.found.moved[~self.found.moved["rounding"].astype(bool)]
 
@@ -148,7 +156,7 @@ def diff(ws: Workspace, from_: str, to: str) -> DiffReport:
     whole = together(found) if found else nothing_differs(_crs(ws))
     before_, after_ = coverage_of(ws, sides, areas=whole.areas)
     drawn = pd.concat([some for some in outlines if len(some)] or [_outlines(None, "before", whole)], ignore_index=True)
-    return DiffReport(from_, to, whole, gpd.GeoDataFrame(drawn, crs=whole.crs), (before_, after_))
+    return DiffReport(from_, to, whole, gpd.GeoDataFrame(drawn, crs=whole.crs), (before_, after_), ws.info.synthetic)
 
 
 def _outlines(partition: Partition | None, side: str, found: Difference) -> gpd.GeoDataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import shapely
 
 from gridgis import toy
 from gridgis.errors import DataError
+from gridgis.maps.changes import changes_map, layers_of
 from gridgis.redraw.operations import Merge, Retire, Split
 from gridgis.store import Workspace
 from gridgis.tasks import covering, plans, redraw_diff, redrawing
@@ -92,6 +94,24 @@ def test_the_map_in_the_workspaces_system_has_a_layer_for_each_side(town: Worksp
     assert after.crs == toy.CRS
     assert after.geometry.area.round(3).to_dict() == pytest.approx({"G1": 30_000, "G2": 30_000, "G4": 15_000})
     assert after.reset_index().set_index("code")["happened"].to_dict() == {"G1": "changed", "G2": "border", "G4": "new"}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_page_of_the_map_has_grids_before_and_after_and_what_moved(town: Workspace, lang: Lang) -> None:
+    redrawing.edit(town, Retire("G2", to="free"), plan="default", who="Li", why="nobody lives there")
+    with town.write(who="test", why="a sample") as write:
+        write.set_info(synthetic=True)
+    report = redraw_diff.diff(town, "live", "default")
+    layers = {layer.name: layer.data for layer in layers_of(report, lang) if isinstance(layer.data, gpd.GeoDataFrame)}
+    codes = {name: sorted(data["code"]) for name, data in layers.items() if "code" in data}
+    assert codes == {"before": ["G1", "G2"], "after": ["G1", "G4"]}
+    nobody = t("redraw_diff.nobody", lang)
+    assert sorted(layers["moved"]["label"]) == ["G1 → G4", f"G2 → {nobody}"]
+    page = changes_map(report, lang)
+    assert "live → default" in page
+    assert "62.5 % → 37.5 %" in page
+    assert json.dumps(t("general.synthetic", lang)) in page
+    assert report.to_json()["synthetic"] is True
 
 
 def test_no_english_word_is_left_in_the_chinese_workbook(town: Workspace, tmp_path: Path) -> None:
