@@ -69,7 +69,8 @@ def _locked(desk: redraw_state.Desk, kind: str) -> None:
     """Say what becomes of locked grids, where there are any."""
     locked = [code for code in desk.now.codes if code in desk.state.locked]
     if locked:
-        words = shared.say(f"proposepage.locked_{kind}", grids=", ".join(locked[:8]) + (" …" if len(locked) > 8 else ""))
+        names = [str(desk.draft.rows[code].get("name") or code) for code in locked[:8]] + ["…"] * (len(locked) > 8)
+        words = shared.say(f"proposepage.locked_{kind}", grids=shared.say("proposepage.and").join(names))
         st.info(shared.plain(words), icon=":material/lock:")
 
 
@@ -85,14 +86,15 @@ def _outcome(ws: Workspace, desk: redraw_state.Desk, found: Outcome, place: draw
     if found.stopped:
         st.info(shared.say("proposepage.stopped"), icon=":material/cancel:")
     elif found.error is not None or found.unforeseen:
-        _refused(found, place)
+        _refused(found, place, whole=not any(code in desk.state.locked for code in desk.now.codes))
     elif found.drawn is not None:
         _drawn(ws, desk, found, found.drawn)
 
 
-def _refused(found: Outcome, place: drawing.Target) -> None:
+def _refused(found: Outcome, place: drawing.Target, *, whole: bool) -> None:
     """Why nothing was drawn; where other bounds have a plan, the button that asks for them."""
-    words = found.unforeseen if found.error is None else shared.plain(sentence(found.error, shared.lang()))
+    name = str(redraw_state.areas(shared.stamp())["name"].get(place.area) or place.area) if whole else None
+    words = found.unforeseen if found.error is None else shared.plain(sentence(found.error, shared.lang(), place=name))
     st.error(words, icon=":material/error:")
     asked = found.asked
     if found.near is None or found.near == (asked.low, asked.high):

@@ -110,7 +110,9 @@ def rules(drawn: Drawn, option: Option, lang: Lang) -> str:
 def changes(drawn: Drawn, option: Option, lang: Lang) -> str:
     """What an option changes of today's grids, in a few sentences."""
     names = drawn.before["name"] if "name" in drawn.before else pd.Series(dtype=object)
-    gone = ", ".join(str(names.get(code) or code) for code in option.gone[:12]) + (" …" if len(option.gone) > 12 else "")
+    gone = t("proposepage.and", lang).join(str(names.get(code) or code) for code in option.gone[:12]) + (
+        " …" if len(option.gone) > 12 else ""
+    )
     lines = [t("proposepage.change_new", lang, kept=len(option.kept), new=option.new, gone=len(option.gone))]
     if option.gone and len(option.gone) <= 60 and drawn.asked.kind == "balance":
         lines.append(t("proposepage.change_gone", lang, grids=gone))
@@ -219,10 +221,9 @@ def opening(drawn: Drawn) -> Bounds:
 
 def _fields(drawn: Drawn, lang: Lang) -> Iterator[Field]:
     for column in columns(drawn, lang):
+        yield Field(column.field, column.title, column.digits)
         if column.field == "title" and drawn.asked.kind == "balance":
             yield Field("code", t("proposepage.col_code", lang))
-        elif column.field != "title":
-            yield Field(column.field, column.title, column.digits)
 
 
 def _by_load(drawn: Drawn, frame: gpd.GeoDataFrame, lang: Lang) -> Style:

@@ -19,16 +19,21 @@ _HERE: Final[Mapping[str, str]] = {
     "balancing.no_streets": "proposepage.say_balance_streets",
     "balancing.not_counted": "proposepage.say_not_counted",
 }
+_FROM_ON: Final = " …"
 
 
-def sentence(error: GridgisError, lang: Lang) -> str:
-    """What is said of an error here, as plain text.
+def sentence(error: GridgisError, lang: Lang, *, place: str | None = None) -> str:
+    """What is said of an error here, as plain text; `place` is what ground without a name of its own is called.
+
+    The search knows ground only by its first unit, `U1 …`; where it is all of an area, the area's name says more.
 
     >>> sentence(GridgisError("balancing.not_counted", weight="households", area="A"), "en")[:41]
     'Nothing tells how many households there a'
     """
     here = _HERE.get(error.key)
     if here is None:
+        if place is not None and str(error.values.get("place", "")).endswith(_FROM_ON):
+            error = GridgisError(error.key, **{**error.values, "place": place})
         return redraw_words.sentence(error, lang)
     values = dict(error.values)
     if "weight" in values:
