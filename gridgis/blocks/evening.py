@@ -24,13 +24,13 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Group = tuple[int, ...]
 
-_ROUNDS: Final = 4
+_ROUNDS: Final = 5
 # cells are taken together across borders of this mean hold at most, over a common length of so much at least
 _FIRM: Final = 0.75
 _SHORT_M: Final = 15.0
 # a group is no larger than so many targets, and tried if it may gain so much; what gains less is left as it is
 _LARGEST: Final = 4.5
-_MAY_GAIN: Final = 0.08
+_MAY_GAIN: Final = 0.15
 _GAIN: Final = 0.05
 # groups tried for each cell that is off, in a round
 _TRIED: Final = 1.5

@@ -121,7 +121,7 @@ def _joined(shapes: Shapes, gone: Bools, lines: Lines) -> Shapes:
 
 
 def sweeps(found: Faces) -> Sweeps:
-    """The ways to part faces in two by a line that moves across them; only those that leave two parts that hang together.
+    """The ways to part faces in two by a line that moves across them; parts need not hang together (`hang_together`).
 
     Examples
     --------
@@ -140,7 +140,6 @@ def sweeps(found: Faces) -> Sweeps:
         place[order] = np.arange(many)
         rows.append(place[None, :] < np.arange(1, many)[:, None])
     first = np.unique(np.concatenate(rows), axis=0) if many > 1 else np.zeros((0, many), dtype=bool)
-    first = first[[hang_together(found, row) for row in first]] if len(first) else first
     apart = first[:, found.left] != first[:, found.right]
     # what lies between two faces of one part is no edge of it
     edge = shapely.length(found.shapes)

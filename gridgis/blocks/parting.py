@@ -16,7 +16,7 @@ from gridgis.blocks.chords import chords
 from gridgis.blocks.classes import Sizes
 from gridgis.blocks.faces import borders, components
 from gridgis.blocks.joining import Patches, absorb
-from gridgis.blocks.lanes import Faces, faces, parted, sweeps
+from gridgis.blocks.lanes import Faces, faces, hang_together, parted, sweeps
 from gridgis.blocks.network import Lines
 from gridgis.blocks.prices import border_price, dear_metres, ragged_price, shape_price, size_price
 from gridgis.blocks.weaving import united
@@ -37,7 +37,7 @@ _SLANT: Final = 0.4
 _TORN: Final = 0.5
 _ASIDE: Final = 0.02
 # walls go to and fro: each of their metres counts so much more
-_WALLS: Final = 0.5
+_WALLS: Final = 1.0
 # a face between lanes below this share of the target is no face
 _TINY: Final = 0.03
 
@@ -240,10 +240,13 @@ def _along(seen: Faces | None, total: float, wish: _Wish, parts: int) -> Iterato
         return
     swept = sweeps(seen)
     extra = border_price(swept.dear, wish.target)
-    for price, share, row in _ranked(swept.area, extra, total, swept.edges, parts, wish)[:_LOOKED]:
+    for price, share, row in _ranked(swept.area, extra, total, swept.edges, parts, wish)[: 2 * _LOOKED]:
         yield price, share, partial(_sides, seen, swept.first[row], float(extra[row]))
 
 
-def _sides(seen: Faces, first: NDArray[np.bool_], price: float) -> Halves:
+def _sides(seen: Faces, first: NDArray[np.bool_], price: float) -> Halves | None:
+    """Faces on both sides as polygons, and the price of the border; None where a side falls apart."""
+    if not hang_together(seen, first):
+        return None
     one, other = (united(seen.shapes[side], np.zeros(int(side.sum()), dtype=np.int64))[0][0] for side in (first, ~first))
     return Halves(one, other, price, seen.only(first), seen.only(~first))

@@ -29,6 +29,7 @@ _COMPACT: Final = 0.6
 BORDER: Final = 0.4
 # a metre of border on the loosest line against one on no line, and one on none that runs close beside a street
 _ON_LINE: Final = 0.35
+_KEPT: Final = 0.7
 _BESIDE: Final = 1.8
 _BESIDE_M: Final = 12.0
 
@@ -90,7 +91,7 @@ def dear_metres(shapes: Shapes, lines: Lines) -> tuple[Ints, Ints, Floats, Float
     left, right, ends = meetings(shapes)
     middle = (ends[:, :2] + ends[:, 2:]) / 2
     hold = holds(middle, lines)
-    weight = np.where(hold > 0, _ON_LINE * (1 - hold), 1.0)
+    weight = np.where(hold > 0, _ON_LINE * (1 - hold) - _KEPT * hold, 1.0)
     free = np.flatnonzero(hold == 0)
     streets = lines.shapes[lines.outlining]
     if len(free) and len(streets):
