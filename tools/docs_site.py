@@ -26,6 +26,7 @@ NAV: Final = {
     "docs/coverage.md": "Read the coverage",
     "docs/hotspots.md": "Hot spots",
     "docs/redraw.md": "Redraw",
+    "docs/propose.md": "Let grids draw themselves",
     "docs/reach.md": "Reach and patrol rounds",
     "docs/qgis-postgis.md": "QGIS and PostGIS",
     "docs/offline.md": "Go offline",

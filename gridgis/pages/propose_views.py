@@ -29,7 +29,7 @@ _KLASSES: Final = {"core": "#D55E00", "town": "#E6AB5C", "open": "#B7D7A8", "wat
 _STEPS: Final = (-0.2, -0.05, 0.05, 0.2)
 _CUT: Final = ("avoidable", "large", "area")
 _SHOWN: Final = 300
-_LEGEND: Final = 0.45
+_LEGEND: Final = 0.6
 # a load is within its range up to rounding
 _SAME: Final = 1e-9
 
