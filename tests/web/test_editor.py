@@ -170,6 +170,16 @@ def test_what_no_editor_would_send_is_refused(told: dict[str, Any]) -> None:
         operation(ground_of(partition_of(grids(), area=TOWN)), told, cells={})
 
 
+def test_what_is_else_refused_is_asked_for_in_so_many_words() -> None:
+    ground = ground_of(partition_of(grids(), area=TOWN))
+    assert operation(ground, {"do": "retire", "grid": "G1"}) == {"do": "retire", "grid": "G1", "to": "neighbours"}
+    wish = {"do": "retire", "grid": "G1", "to": "free", "exclaves": True}
+    assert operation(ground, wish) == wish
+    apart = {"do": "merge", "grids": ["G1", "G3"], "exclaves": True}
+    assert operation(ground, apart) == apart
+    assert "exclaves" not in operation(ground, {**apart, "exclaves": "yes"})
+
+
 def test_guides_tell_streets_houses_and_cells_apart() -> None:
     town = grids()
     guides = json.loads(make_guides(roads=None, buildings=town.iloc[:1], cells=town, crs=town.crs).document)

@@ -4,7 +4,7 @@ const GE_TEARING = new Set(['reshape', 'merge', 'retire', 'create', 'assign']); 
 class GeEditor {
   constructor(L, root) {
     this.L = L; this.root = root; this.canvas = root.querySelector('.gg-canvas'); this.stage = root.querySelector('.ge-stage');
-    Object.assign(this, { ground: null, guides: null, mode: 'select', picked: new Set(), locked: new Set(), lifted: new Set(), brushed: new Set(), line: [], active: null, drag: null, pointer: null, snapped: null, fault: null, busy: null, figures: new Map(), touched: [], docs: new Map(), names: new Map(), sort: ['code', 1] });
+    Object.assign(this, { ground: null, guides: null, mode: 'select', picked: new Set(), locked: new Set(), lifted: new Set(), brushed: new Set(), line: [], active: null, drag: null, pointer: null, snapped: null, fault: null, busy: null, figures: new Map(), touched: [], docs: new Map(), names: new Map(), inCells: new Map(), sort: ['code', 1] });
     this.wishes = { exclaves: false, free: false };
     this.snaps = { on: true, vertices: true, edges: true, roads: true, buildings: true, cells: true };
     const map = this.map = L.map(this.canvas, { attributionControl: false, zoomControl: false, zoomSnap: 0.25, zoomDelta: 1, maxZoom: 23, minZoom: 3, wheelPxPerZoomLevel: 90, doubleClickZoom: false, boxZoom: false, worldCopyJump: false });
@@ -29,9 +29,9 @@ class GeEditor {
     const round = this.round = (this.round ?? 0) + 1;
     const [ground, guides, tally] = await Promise.all([this.document(data.ground), data.guides && this.document(data.guides), data.tally && this.document(data.tally)]);
     if (round !== this.round) return;
-    if (guides && this.guideToken !== data.guides.token) { this.guides = new GeGuides(guides); this.guideToken = data.guides.token; }
+    if (guides && this.guideToken !== data.guides.token) { this.guides = new GeGuides(guides); this.guideToken = data.guides.token; this.inCells.clear(); }
     if (!guides) { this.guides = null; this.guideToken = null; }
-    if (this.tallyToken !== data.tally?.token) { this.tally = tally && new GeTally(tally); this.tallyToken = data.tally?.token; }
+    if (this.tallyToken !== data.tally?.token) { this.tally = tally && new GeTally(tally); this.inCells.clear(); this.tallyToken = data.tally?.token; }
     const answered = data.answer && (this.busy === null || data.answer.n === this.busy) && data.answer.n !== this.told ? data.answer : null;
     const another = this.token !== data.ground.token;
     if (answered) { this.told = answered.n; this.busy = null; this.brushed.clear(); this.line = []; this.pointer = this.snapped = null; this.active = null; clearTimeout(this.late); }
@@ -134,6 +134,20 @@ class GeEditor {
     this.panel.hud(rows);
   }
 
+  // likewise for ground that is brushed or drawn, with the pointer as its last corner
+  weighGround() {
+    const { ground: g, guides, tally } = this, closed = this.mode === 'create' || this.mode === 'give', target = this.mode === 'create' ? null : g.index.get([...this.picked][0]);
+    if (!tally || target === undefined || this.busy) return;
+    let points = [];
+    if (this.mode === 'paint') for (const cell of this.brushed) points.push(...(this.inCells.get(cell) ?? this.inCells.set(cell, tally.on((x, y) => guides.inCell(cell, x, y), guides.rings.get(cell).box)).get(cell)));
+    else if (closed && this.line.length + !!this.pointer > 2) {
+      const corners = [...this.line, ...(this.pointer ? [this.pointer] : [])], xs = corners.map(p => p.x), ys = corners.map(p => p.y);
+      points = tally.on((x, y) => corners.reduce((odd, p, i) => { const q = corners.at(i - 1); return (p.y > y) !== (q.y > y) && x < (q.x - p.x) * (y - p.y) / (q.y - p.y) + p.x ? !odd : odd; }, false), [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]);
+    } else { this.panel.hud(null); return; }
+    const known = (who, name) => (who === null ? 0 : this.figure(g.codes[who], name));
+    this.panel.hud([...tally.brought(g, points, target, known)].map(([who, change]) => ({ code: who === null ? null : g.codes[who], figures: { area_m2: [null, null], ...Object.fromEntries(['households', 'population', 'incidents'].map(name => { const was = known(who, name); return [name, [was, was === null || !tally.known[name] ? null : was + (change[name] ?? 0)]]; })) } })));
+  }
+
   repaint() { this.due ??= requestAnimationFrame(() => { this.due = null; this.frames = (this.frames ?? 0) + 1; this.live.paint(); }); }
   settle() { this.ground.restore(); this.lifted.clear(); this.snapped = null; this.grips = null; this.panel.hud(null); this.root.dataset.state = 'ready'; this.sheet.paint(); this.live.paint(); }
 
@@ -147,7 +161,7 @@ class GeEditor {
     this.mode = mode; this.line = []; this.active = null; this.pointer = this.snapped = null; this.brushed.clear(); this.tip.remove(); this.grips = null;
     this.canvas.style.cursor = mode === 'select' ? '' : 'crosshair';
     if (!this.data) return;
-    this.panel.tools(); this.hint(); this.sheet.paint(); this.live.paint();
+    this.panel.hud(null); this.panel.tools(); this.hint(); this.sheet.paint(); this.live.paint();
     if (focus) this.canvas.focus({ preventScroll: true });
   }
 

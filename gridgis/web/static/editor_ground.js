@@ -131,15 +131,16 @@ class GeGuides {
   }
 
   cellAt(x, y) {
-    for (const [cell, { at, box }] of this.rings) {
-      if (x < box[0] || x > box[2] || y < box[1] || y > box[3]) continue;
-      let odd = false;
-      for (const r of at) for (let i = this.starts[r], end = this.starts[r + 1] - 1; i < end; i++) {
-        const ay = this.xy[2 * i + 1], by = this.xy[2 * i + 3];
-        if ((ay > y) !== (by > y) && x < (this.xy[2 * i + 2] - this.xy[2 * i]) * (y - ay) / (by - ay) + this.xy[2 * i]) odd = !odd;
-      }
-      if (odd) return cell;
-    }
+    for (const [cell, { box }] of this.rings) if (x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3] && this.inCell(cell, x, y)) return cell;
     return -1;
+  }
+
+  inCell(cell, x, y) {
+    let odd = false;
+    for (const r of this.rings.get(cell).at) for (let i = this.starts[r], end = this.starts[r + 1] - 1; i < end; i++) {
+      const ay = this.xy[2 * i + 1], by = this.xy[2 * i + 3];
+      if ((ay > y) !== (by > y) && x < (this.xy[2 * i + 2] - this.xy[2 * i]) * (y - ay) / (by - ay) + this.xy[2 * i]) odd = !odd;
+    }
+    return odd;
   }
 }

@@ -1,4 +1,4 @@
-// Figures while a border is dragged: houses and incidents are counted anew in the grids that share the vertex.
+// Figures while a border is dragged or ground is drawn: houses and incidents are counted anew in the grids it touches.
 class GeTally {
   constructor(doc) {
     this.xy = gePoints(doc); this.houses = doc.houses ?? 0;
@@ -16,6 +16,43 @@ class GeTally {
       if (who !== undefined) { at.push(i); was.push(who); }
     }
     return { at, was, grids };
+  }
+
+  // the points on ground that is brushed or drawn
+  on(inside, [west, north, east, south]) {
+    const found = [];
+    for (let i = 0; i < this.xy.length / 2; i++) {
+      const x = this.xy[2 * i], y = this.xy[2 * i + 1];
+      if (x >= west && x <= east && y >= north && y <= south && inside(x, y)) found.push(i);
+    }
+    return found;
+  }
+
+  // what that ground would bring to a grid (null: a new one) and take from those that hold it, by figure
+  brought(ground, points, target, figure) {
+    const change = new Map([[target, {}]]);
+    for (const name of ['households', 'population', 'incidents']) {
+      if (!this.known[name]) continue;
+      change.get(target)[name] = 0;
+      for (const i of points) {
+        const from = ground.hit(this.xy[2 * i], this.xy[2 * i + 1]), weight = this.weight(name, i);
+        if (from === target || !weight) continue;
+        const part = from < 0 ? weight : weight * (figure(from, name) ?? 0) / this.sum(ground, from, name);
+        change.get(target)[name] += part;
+        if (from < 0) continue;
+        if (!change.has(from)) change.set(from, {});
+        change.get(from)[name] = (change.get(from)[name] ?? 0) - part;
+      }
+    }
+    return change;
+  }
+
+  // all that is counted in a grid
+  sum(ground, who, name) {
+    if (this.of !== ground) { this.of = ground; this.sums = new Map(); }
+    const key = `${who} ${name}`;
+    if (!this.sums.has(key)) this.sums.set(key, this.begin(ground, [who]).at.reduce((sum, i) => sum + this.weight(name, i), 0));
+    return this.sums.get(key);
   }
 
   weight(name, i) { return name === 'incidents' ? +(i >= this.houses) : i < this.houses ? this.known[name][i] : 0; }

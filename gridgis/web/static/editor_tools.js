@@ -80,7 +80,7 @@ class GeHands {
       drag.to = place;
       ed.ground.moved(drag.v, place.x, place.y);
       ed.weigh(drag);
-    } else if (ed.mode !== 'select' && ed.mode !== 'paint') ed.pointer = ed.snapped = this.snap(e);
+    } else if (ed.mode !== 'select' && ed.mode !== 'paint') { ed.pointer = ed.snapped = this.snap(e); if (ed.line.length) ed.weighGround(); }
     else {
       const handle = ed.mode === 'select' ? this.handleAt(e) : null, grid = ed.ground.hit(...this.world(e));
       ed.canvas.style.cursor = handle ? (handle.vertex !== undefined && ed.ground.fixed[handle.vertex] ? 'not-allowed' : 'move') : ed.mode === 'paint' ? 'crosshair' : grid >= 0 ? 'pointer' : '';
@@ -119,6 +119,7 @@ class GeHands {
     const ed = this.ed, [x, y] = this.world(e), [x0, y0] = ed.drag.last, steps = Math.max(1, Math.ceil(Math.hypot(x - x0, y - y0) * ed.scale() / 4));
     for (let i = 0; i <= steps; i++) { const cell = ed.guides?.cellAt(x0 + (x - x0) * i / steps, y0 + (y - y0) * i / steps) ?? -1; if (cell >= 0) ed.brushed.add(cell); }
     ed.drag.last = [x, y];
+    ed.weighGround();
     ed.repaint();
   }
 
@@ -173,7 +174,7 @@ class GeHands {
     const ed = this.ed, command = e.ctrlKey || e.metaKey, letter = e.key.toLowerCase();
     if (e.target.matches('input, select, textarea') && e.key !== 'Escape') return;
     let done = true;
-    if (e.key === 'Escape') { if (ed.panel.snap.open || ed.panel.wish.open) ed.panel.snap.open = ed.panel.wish.open = false; else if (!this.cancelDrag()) { if (ed.line.length) { ed.line = []; ed.snapped = null; ed.hint(); ed.repaint(); } else if (ed.fault) ed.forgive(); else if (ed.mode !== 'select') ed.turn('select'); else ed.pick(null); } }
+    if (e.key === 'Escape') { if (ed.panel.snap.open || ed.panel.wish.open) ed.panel.snap.open = ed.panel.wish.open = false; else if (!this.cancelDrag()) { if (ed.line.length) { ed.line = []; ed.snapped = null; ed.panel.hud(null); ed.hint(); ed.repaint(); } else if (ed.fault) ed.forgive(); else if (ed.mode !== 'select') ed.turn('select'); else ed.pick(null); } }
     else if (command && letter === 'z') ed.step(e.shiftKey ? 'redo' : 'undo');
     else if (command && letter === 'y') ed.step('redo');
     else if (e.key === 'Enter' && ed.line.length) this.finish();
