@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from gridgis.balance.improving import STAY
 from gridgis.balance.sheet import Sheet
+
+# faults that are the same to a thousandth are the same: nobody wants to choose between such plans
+_DIGITS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +85,7 @@ def ranked(plans: Sequence[Plan], *, taste: str | None = None) -> Plans:
     faults = np.array([plan.faults() for plan in plans])
     scale = np.maximum(faults.max(axis=0), 1e-12)
     score = (faults / scale).sum(axis=1)
-    front = undominated(faults)
+    front = undominated(np.round(faults, _DIGITS))
     moved = faults[:, 2] if taste == STAY else np.zeros(len(plans))
     order = sorted(range(len(plans)), key=lambda i: (not front[i], moved[i], plans[i].taste != taste, score[i], i))
     return Plans(tuple(plans[i] for i in order if front[i]), tuple(plans[i] for i in order if not front[i]))
