@@ -21,6 +21,7 @@ from gridgis.balance.trees import Draft, grown, named
 from gridgis.balance.units import Floats, Ints, Units
 from gridgis.errors import DataError
 from gridgis.progress import Progress, silent
+from gridgis.text import Phrase
 
 # flips tried in one run, a tenth of a second or so, and with today's grids, which are harder to keep; per unit at least
 _FLIPS: Final = 2_000_000
@@ -238,7 +239,9 @@ def _infeasible(task: _Task, found: list[Failure], k: int | None, rng: np.random
     near = _witnessed(task, near, k, rng)
     first = found[0]
     values = {"low": task.bounds.low, "high": task.bounds.high, "nearest_low": near.low, "nearest_high": near.high}
-    return InfeasibleError(f"balance.{first.rule}", **values, **first.values, others=len(found) - 1)
+    others = len(found) - 1
+    more = Phrase("balance.more_fail", {"others": others}) if others else ""
+    return InfeasibleError(f"balance.{first.rule}", **values, **first.values, others=others, more=more)
 
 
 def _witnessed(task: _Task, near: Bounds, k: int | None, rng: np.random.Generator) -> Bounds:

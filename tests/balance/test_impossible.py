@@ -62,6 +62,7 @@ def test_an_island_too_small_for_a_grid() -> None:
     error = refusal(row([200, 200, 90], gaps=[2]), low=150, high=400)
     assert error.key == "balance.too_small"
     assert error.values["total"] == 90.0
+    assert "more place" not in error.message("en")
     assert near(error) == (90, 400)
 
 
@@ -88,6 +89,8 @@ def test_totals_that_fit_while_no_cut_does_are_proved_impossible() -> None:
 def test_several_things_that_fail_are_counted() -> None:
     error = refusal(row([50, 60, 300], villages="abc"), low=200, high=400)
     assert (error.key, error.values["others"]) == ("balance.too_small", 1)
+    assert "(1 more place fails)" in error.message("en")
+    assert "另有 1 处" in error.message("zh")
     assert near(error) == (50, 400)
 
 
