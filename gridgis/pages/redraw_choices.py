@@ -59,7 +59,8 @@ def choose(drafts: list[str]) -> tuple[str, str]:
         st.text_input(shared.say("redrawpage.author"), key=state.AUTHOR, width=130)
         hint = shared.say("redrawpage.reason_hint")
         st.text_input(shared.say("redrawpage.reason"), key=state.REASON, placeholder=hint, width="stretch")
-        with st.popover(shared.say("redrawpage.new_plan")):
+        # another key once there is another plan: what was open is closed
+        with st.popover(shared.say("redrawpage.new_plan"), key=f"rd_new_open_{len(shared.workspace().plans())}"):
             _new(shared.workspace())
     _remember()
     with st.container():

@@ -61,7 +61,8 @@ def listed(found: tuple[PlanRow, ...], lang: Lang) -> str:
 def _take_back(ws: Workspace, published: list[str], taken: set[str], *, editable: bool) -> None:
     with st.container(horizontal=True, key="gp_rd_revert", vertical_alignment="bottom"):
         plan = str(st.selectbox(shared.say("redrawpage.revert_which"), published, key="rd_revert_plan", width=260))
-        with st.popover(shared.say("redrawpage.revert"), disabled=not editable):
+        # another key once there is another plan: what was open is closed
+        with st.popover(shared.say("redrawpage.revert"), disabled=not editable, key=f"rd_revert_open_{len(taken)}"):
             st.markdown(shared.plain(shared.say("redrawpage.revert_sure", plan=plan)))
             into = st.text_input(shared.say("redrawpage.new_name"), value=_name(plan, taken), key=f"rd_revert_into_{plan}")
             ready = editable and bool(into.strip())
