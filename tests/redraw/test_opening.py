@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import Polygon, box
 
-from gridgis import sample, toy
+from gridgis import toy
 from gridgis.errors import CrsError, DataError
 from gridgis.redraw.fitting import left_over
 from gridgis.redraw.opening import Defect, defects, open_partition, repair
@@ -64,17 +64,6 @@ def test_grids_that_fit_come_back_as_the_same_objects() -> None:
     assert all(ours is theirs for ours, theirs in zip(woven.shapes, layer.geometry, strict=True))
     assert set(shapely.get_coordinates(woven.outline)[:, 0] - SHIFT[0]) == {0, 150, 250, 400}
     assert_partition(woven)
-
-
-def test_every_village_of_the_sample_town_opens_as_it_is() -> None:
-    town = sample.miaoling()
-    villages = town["areas"][town["areas"]["level"] == "village"]
-    for code in villages.index:
-        some = town["grids"][town["grids"]["area_code"] == code]
-        opened = open_partition(some, villages.loc[[code]])
-        assert all(ours is theirs for ours, theirs in zip(opened.shapes, some.geometry, strict=True)), code
-        assert opened.outline is villages.geometry[code]
-        assert_partition(opened)
 
 
 def test_vertices_that_lack_on_one_side_are_woven_in() -> None:

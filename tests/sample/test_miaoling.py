@@ -15,6 +15,8 @@ import pytest
 import shapely
 
 from gridgis.layers import LAYERS
+from gridgis.redraw.invariants import broken
+from gridgis.redraw.opening import open_partition
 from gridgis.villages import natural_villages
 from tests.sample.conftest import inside, middles
 
@@ -64,6 +66,16 @@ def test_borders_are_shared_to_the_last_digit(town: Town) -> None:
     assert villages.area.sum() == pytest.approx(whole.area, rel=1e-12)
     assert whole.geom_type == "Polygon"
     assert len(whole.interiors) == 0
+
+
+def test_every_village_opens_for_redrawing_as_it_is(town: Town) -> None:
+    villages = town["areas"][town["areas"]["level"] == "village"]
+    for code in villages.index:
+        some = town["grids"][town["grids"]["area_code"] == code]
+        opened = open_partition(some, villages.loc[[code]])
+        assert all(ours is theirs for ours, theirs in zip(opened.shapes, some.geometry, strict=True)), code
+        assert opened.outline is villages.geometry[code]
+        assert broken(opened) == ()
 
 
 def test_borders_wind(town: Town) -> None:
