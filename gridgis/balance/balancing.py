@@ -240,8 +240,8 @@ def _infeasible(task: _Task, found: list[Failure], k: int | None, rng: np.random
     first = found[0]
     values = {"low": task.bounds.low, "high": task.bounds.high, "nearest_low": near.low, "nearest_high": near.high}
     others = len(found) - 1
-    more = Phrase("balance.more_fail", {"others": others}) if others else ""
-    return InfeasibleError(f"balance.{first.rule}", **values, **first.values, others=others, more=more)
+    besides = Phrase("balance.more_fail", {"others": others}) if others else ""
+    return InfeasibleError(f"balance.{first.rule}", **values, **first.values, others=others, besides=besides)
 
 
 def _witnessed(task: _Task, near: Bounds, k: int | None, rng: np.random.Generator) -> Bounds:
