@@ -128,8 +128,9 @@ def fit(shapes: Shapes, outline: Outline) -> Fit:
         left = left_over(given, outline)
         free = free_ground(left)
         rest = left if len(free) == 0 else left_over(np.concatenate([given, free]), outline)
-        # an edge and the same edge with a vertex beside it bound ground too, a nanometre wide: that is woven, not free
-        if len(rest) == 0 and (mean_width(free) >= WEAVE_M).all():
+        # an edge and the same edge with a vertex beside it bound ground too, a nanometre wide: that is woven, not free; and a
+        # shape that runs along the outline without a vertex in common would be a hole on the rim of the free ground
+        if len(rest) == 0 and (mean_width(free) >= WEAVE_M).all() and shapely.is_valid(free).all():
             return Fit(given, outline, free, rest)
         everything = np.append(given, np.array([outline], dtype=object))
         woven, changed = _weave(everything, left)

@@ -99,6 +99,18 @@ def test_ground_nobody_holds_is_free_if_wide_and_a_gap_if_narrow() -> None:
     assert len(open_partition(crack, town, crack_width_m=0.5).free) == 1
 
 
+@pytest.mark.parametrize(
+    "grid", [box(0, 20, 50, 80), box(20, 20, 100, 100), box(0, 20, 100, 80), Polygon([(0, 50), (50, 20), (50, 80)])]
+)
+def test_a_grid_that_meets_the_outline_between_its_vertices_leaves_free_ground_beside_it(grid: Polygon) -> None:
+    square = box(0, 0, 100, 100)
+    opened = open_partition(grids(G1=grid), area(square))
+    assert_partition(opened)
+    free = shapely.union_all(opened.free)
+    assert shapely.symmetric_difference(free, moved(square.difference(grid))).area == 0
+    assert all(shape.geom_type == "Polygon" for shape in opened.free)
+
+
 def test_an_area_without_grids_is_free_ground() -> None:
     opened = open_partition(toy.grids().iloc[:0], toy.areas().loc[[toy.WEST]])
     assert opened.codes == ()
