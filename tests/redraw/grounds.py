@@ -85,6 +85,11 @@ def crossroads() -> Partition:
     return opened(squares, outline=ground(0, 0, 300, 300))
 
 
+def clearing() -> Partition:
+    """G1 and G2 in a square of 300 m, most of which is free; no vertex of theirs is one of the outline or of the other."""
+    return opened({"G1": ground(0, 60, 150, 240), "G2": ground(150, 90, 260, 210)}, outline=ground(0, 0, 300, 300))
+
+
 @cache
 def crooked(seed: int, *, count: int = 9, free: int = 1) -> Partition:
     """Cells around random points in a crooked outline with a hole, some of them free; coordinates use every bit."""
@@ -101,7 +106,7 @@ def crooked(seed: int, *, count: int = 9, free: int = 1) -> Partition:
     return opened({f"G{number:02d}": shape for number, shape in enumerate(far[free:], start=1)}, outline=whole)
 
 
-FIXED = {"town": town, "pinwheel": pinwheel, "islands": islands, "nested": nested, "crossroads": crossroads}
+FIXED = {"town": town, "pinwheel": pinwheel, "islands": islands, "nested": nested, "crossroads": crossroads, "clearing": clearing}
 
 
 # --- a judge that knows nothing of gridgis.redraw.invariants -----------------------------------------------------------
