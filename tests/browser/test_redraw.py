@@ -234,11 +234,15 @@ def test_split_merge_and_painted_cells_arrive_in_the_store(desk: Desk) -> None:
     desk.page.mouse.click(*desk.at(west - 30, middle.y))
     desk.page.mouse.click(*desk.at(middle.x, middle.y + 8))
     desk.page.mouse.click(*desk.at(east + 30, middle.y))
+    desk.page.wait_for_selector(".ge-hud:not([hidden])")
+    parts_told = desk.foreseen().values()
     desk.page.keyboard.press("Enter")
     after = desk.stored(2)
     assert conserved(ground, after)
     new = set(after.codes) - set(ground.codes)
     assert len(new) == 1
+    names = [str(after.attributes["name"][part]) for part in (code, *new)]
+    assert sorted(map(desk.counted, names)) == sorted(parts_told)
     parts = shapely.union_all([after.shape(code), after.shape(next(iter(new)))])
     assert parts.symmetric_difference(shape).area < 0.5  # the millimetre of rounding along the border
     desk.watched.settle()

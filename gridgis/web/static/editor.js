@@ -137,15 +137,29 @@ class GeEditor {
   // likewise for ground that is brushed or drawn, with the pointer as its last corner
   weighGround() {
     const { ground: g, guides, tally } = this, closed = this.mode === 'create' || this.mode === 'give', target = this.mode === 'create' ? null : g.index.get([...this.picked][0]);
+    if (this.mode === 'split') { this.weighHalves(); return; }
     if (!tally || target === undefined || this.busy) return;
     let points = [];
     if (this.mode === 'paint') for (const cell of this.brushed) points.push(...(this.inCells.get(cell) ?? this.inCells.set(cell, tally.on((x, y) => guides.inCell(cell, x, y), guides.rings.get(cell).box)).get(cell)));
     else if (closed && this.line.length + !!this.pointer > 2) {
-      const corners = [...this.line, ...(this.pointer ? [this.pointer] : [])], xs = corners.map(p => p.x), ys = corners.map(p => p.y);
-      points = tally.on((x, y) => corners.reduce((odd, p, i) => { const q = corners.at(i - 1); return (p.y > y) !== (q.y > y) && x < (q.x - p.x) * (y - p.y) / (q.y - p.y) + p.x ? !odd : odd; }, false), [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]);
+      const corners = [...this.line, ...(this.pointer ? [this.pointer] : [])];
+      points = tally.on((x, y) => geWithin(corners, x, y), geExtent(corners));
     } else { this.panel.hud(null); return; }
     const known = (who, name) => (who === null ? 0 : this.figure(g.codes[who], name));
     this.panel.hud([...tally.brought(g, points, target, known)].map(([who, change]) => ({ code: who === null ? null : g.codes[who], figures: { area_m2: [null, null], ...Object.fromEntries(['households', 'population', 'incidents'].map(name => { const was = known(who, name); return [name, [was, was === null || !tally.known[name] ? null : was + (change[name] ?? 0)]]; })) } })));
+  }
+
+  // the parts of a grid on both sides of the line being drawn
+  weighHalves() {
+    const { ground: g, tally } = this, line = [...this.line, ...(this.pointer ? [this.pointer] : [])], code = this.picked.size === 1 ? [...this.picked][0] : this.hands.under(line), who = g.index.get(code), rings = g.of[who];
+    const halves = !this.busy && line.length > 1 && rings?.length === 1 && geHalves(Array.from(rings[0].at, v => ({ x: g.xy[2 * v], y: g.xy[2 * v + 1] })), line);
+    if (!halves) { this.panel.hud(null); return; }
+    const whole = geGround(halves[0]) + geGround(halves[1]);
+    this.panel.hud(halves.map((corners, k) => ({ code, part: k + 1, figures: Object.fromEntries(['area_m2', 'households', 'population', 'incidents'].map(name => {
+      const all = this.figure(code, name), known = name === 'area_m2' || tally?.known[name];
+      const share = name === 'area_m2' ? geGround(corners) / whole : known && tally.on((x, y) => geWithin(corners, x, y), geExtent(corners)).reduce((sum, i) => sum + tally.weight(name, i), 0) / (tally.sum(g, who, name) || 1);
+      return [name, all === null || !known ? [null, null] : [all * share, all * share]];
+    })) })));
   }
 
   repaint() { this.due ??= requestAnimationFrame(() => { this.due = null; this.frames = (this.frames ?? 0) + 1; this.live.paint(); }); }

@@ -93,7 +93,7 @@ class GePanel {
     };
     box.replaceChildren(ggNode('table', {},
       ggNode('thead', {}, ggNode('tr', {}, ggNode('th', {}), ...names.map(name => ggNode('th', { scope: 'col' }, name === 'area_m2' ? t.ha : t[name])))),
-      ggNode('tbody', {}, ...rows.map(({ code, figures }) => ggNode('tr', {}, ggNode('th', { scope: 'row' }, code === null ? t.do_create : this.label(code)), ...names.map(name => cell(name, figures[name])))))));
+      ggNode('tbody', {}, ...rows.map(({ code, part, figures }) => ggNode('tr', {}, ggNode('th', { scope: 'row' }, code === null ? t.do_create : this.label(code) + (part ? ` · ${part}` : '')), ...names.map(name => cell(name, figures[name])))))));
   }
 
   ares(m2) { return this.ed.number(m2 === null ? null : m2 / 1e4, 1); }   // hectares, to ten ares

@@ -74,3 +74,23 @@ class GeTally {
     return change;
   }
 }
+
+// whether a place lies within corners, each { x, y }
+const geWithin = (corners, x, y) => corners.reduce((odd, p, i) => { const q = corners.at(i - 1); return (p.y > y) !== (q.y > y) && x < (q.x - p.x) * (y - p.y) / (q.y - p.y) + p.x ? !odd : odd; }, false);
+const geExtent = corners => { const xs = corners.map(p => p.x), ys = corners.map(p => p.y); return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]; };
+const geGround = corners => Math.abs(corners.reduce((sum, p, i) => { const q = corners.at(i - 1); return sum + (q.x - corners[0].x) * (p.y - corners[0].y) - (p.x - corners[0].x) * (q.y - corners[0].y); }, 0)) / 2;
+
+// the two parts a line cuts a ring into; null unless it crosses the ring exactly twice
+function geHalves(ring, line) {
+  const cuts = [];
+  for (let k = 0; k + 1 < line.length; k++) for (let i = 0; i < ring.length; i++) {
+    const p = line[k], r = { x: line[k + 1].x - p.x, y: line[k + 1].y - p.y }, a = ring[i], b = ring[(i + 1) % ring.length], s = { x: b.x - a.x, y: b.y - a.y }, turn = r.x * s.y - r.y * s.x;
+    if (!turn) continue;
+    const along = ((a.x - p.x) * s.y - (a.y - p.y) * s.x) / turn, at = ((a.x - p.x) * r.y - (a.y - p.y) * r.x) / turn;
+    if (along >= 0 && along < 1 && at >= 0 && at < 1) cuts.push({ k, along, i, at, x: p.x + along * r.x, y: p.y + along * r.y });
+  }
+  if (cuts.length !== 2) return null;
+  const [first, last] = cuts.sort((a, b) => a.k - b.k || a.along - b.along), inner = line.slice(first.k + 1, last.k + 1);
+  const round = (from, to) => { const found = []; let i = from.i; if (from.i === to.i && from.at <= to.at) return found; do { i = (i + 1) % ring.length; found.push(ring[i]); } while (i !== to.i); return found; };
+  return [[first, ...inner, last, ...round(last, first)], [first, ...inner, last, ...round(first, last).reverse()]];
+}

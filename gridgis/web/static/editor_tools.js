@@ -159,10 +159,10 @@ class GeHands {
   }
 
   // the grid the greater part of the drawn line runs through
-  under() {
+  under(line = this.ed.line) {
     const ed = this.ed, count = new Map();
-    for (let i = 0; i + 1 < ed.line.length; i++) for (let k = 1; k < 24; k++) {
-      const a = ed.line[i], b = ed.line[i + 1], grid = ed.ground.hit(a.x + (b.x - a.x) * k / 24, a.y + (b.y - a.y) * k / 24);
+    for (let i = 0; i + 1 < line.length; i++) for (let k = 1; k < 24; k++) {
+      const a = line[i], b = line[i + 1], grid = ed.ground.hit(a.x + (b.x - a.x) * k / 24, a.y + (b.y - a.y) * k / 24);
       if (grid >= 0) count.set(grid, (count.get(grid) ?? 0) + Math.hypot(b.x - a.x, b.y - a.y));
     }
     const best = [...count].sort((a, b) => b[1] - a[1])[0];
