@@ -6,7 +6,7 @@ and in the user's language: `str(error)` is English, `error.message("zh")` Chine
 
 from __future__ import annotations
 
-from gridgis.text import Lang, t
+from gridgis.text import Lang, Phrase, t
 
 
 class GridgisError(Exception):
@@ -33,6 +33,11 @@ class GridgisError(Exception):
     def message(self, lang: Lang) -> str:
         """The message in a language."""
         return t(self.key, lang, **self.values)
+
+    @property
+    def phrase(self) -> Phrase:
+        """The message as a value that fills a placeholder of another one."""
+        return Phrase(self.key, self.values)
 
     def __str__(self) -> str:
         return self.message("en")

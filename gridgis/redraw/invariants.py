@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from gridgis.redraw.defects import CRACK_WIDTH_M
 from gridgis.redraw.fitting import left_over, mean_width
 from gridgis.redraw.partition import SNAP_M, Partition, Shapes
-from gridgis.text import Lang, t
+from gridgis.text import Lang, Phrase
 from gridgis.validity import why_invalid
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,12 @@ class Broken:
 
     def message(self, lang: Lang) -> str:
         """The finding in a language."""
-        return t(f"redraw.broken_{self.rule}", lang, grids=", ".join(code or "–" for code in self.codes), **self.facts)
+        return self.phrase.said(lang)
+
+    @property
+    def phrase(self) -> Phrase:
+        """The finding as a value that fills a placeholder of another message."""
+        return Phrase(f"redraw.broken_{self.rule}", {"grids": ", ".join(code or "–" for code in self.codes), **self.facts})
 
 
 @dataclass(frozen=True, slots=True)

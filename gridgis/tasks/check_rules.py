@@ -18,6 +18,8 @@ from gridgis.files.values import Bools
 from gridgis.layers import Layer
 from gridgis.measure import cell_area
 from gridgis.redraw.invariants import broken
+from gridgis.text import Phrase
+from gridgis.validity import why_invalid
 
 if TYPE_CHECKING:
     from gridgis.store import Workspace
@@ -46,18 +48,19 @@ def in_force(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame[use]
 
 
-def bad_geometry(frame: gpd.GeoDataFrame, layer: Layer) -> dict[int, str]:
+def bad_geometry(frame: gpd.GeoDataFrame, layer: Layer) -> dict[int, str | Phrase]:
     """Why the geometry of a row is none the layer can hold, by position."""
     shapes = np.asarray(frame.geometry, dtype=object)
     reasons = np.full(len(shapes), None, dtype=object)
     missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     if layer.geometry_required:
-        reasons[missing] = "missing"
+        reasons[missing] = Phrase("check.no_place", {})
     wrong = ~missing & ~np.isin(shapely.get_type_id(shapes), _KINDS[layer.shape])
     reasons[wrong] = [shape.geom_type for shape in shapes[wrong]]
     broken = ~missing & ~wrong & ~shapely.is_valid(shapes)
-    reasons[broken] = shapely.is_valid_reason(shapes[broken])
-    return {at: str(reason) for at, reason in enumerate(reasons.tolist()) if reason is not None}
+    for at in np.flatnonzero(broken).tolist():
+        reasons[at] = why_invalid(shapes[at])
+    return {at: reason for at, reason in enumerate(reasons.tolist()) if reason is not None}
 
 
 def bad_codes(frame: pd.DataFrame, layer: Layer) -> Bools:
@@ -222,8 +225,8 @@ def _valid(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     return mended
 
 
-def broken_plans(ws: Workspace) -> Iterator[tuple[str, str, Any]]:
-    """Drafts whose log does not add up to grids that keep every rule: name, what is wrong (in English), where."""
+def broken_plans(ws: Workspace) -> Iterator[tuple[str, Phrase, Any]]:
+    """Drafts whose log does not add up to grids that keep every rule: name, what is wrong, where."""
     from gridgis.tasks.plan_state import load
 
     for plan in ws.plans():
@@ -232,11 +235,11 @@ def broken_plans(ws: Workspace) -> Iterator[tuple[str, str, Any]]:
         try:
             state = load(ws, plan.name)
         except GridgisError as error:
-            yield plan.name, str(error), shapely.Point()
+            yield plan.name, error.phrase, shapely.Point()
             continue
         for draft in state.areas.values():
             for found in broken(draft.now, before=draft.base):
-                yield plan.name, found.message("en"), shapely.Point() if found.place is None else found.place
+                yield plan.name, found.phrase, shapely.Point() if found.place is None else found.place
 
 
 def lost_lineage(ws: Workspace) -> Iterator[tuple[str, str, str, str]]:

@@ -21,6 +21,7 @@ from gridgis.redraw.invariants import broken
 from gridgis.redraw.opening import open_partition
 from gridgis.redraw.partition import Partition
 from gridgis.store import Image, NewEntry, PlanEntry, Workspace, images_of, rows_of
+from gridgis.text import Phrase
 
 DEFAULT_PLAN: Final = "default"
 """The draft worked on where none is named; once it is closed, the next one is `default-2`, and so on."""
@@ -268,9 +269,9 @@ def gather(ws: Workspace, area: str) -> Facts:
     return Facts.of(crs, stations=ws.read("stations") if ws.count("stations") else None, **found)
 
 
-def problems(draft: AreaDraft) -> list[str]:
-    """What is wrong with a draft's grids, in English; empty, as it should be, when every rule holds."""
-    return [found.message("en") for found in broken(draft.now, before=draft.base)]
+def problems(draft: AreaDraft) -> list[Phrase]:
+    """What is wrong with a draft's grids; empty, as it should be, when every rule holds."""
+    return [found.phrase for found in broken(draft.now, before=draft.base)]
 
 
 def anchors(facts: Facts, attributes: pd.DataFrame) -> dict[str, shapely.Point]:

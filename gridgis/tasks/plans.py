@@ -164,7 +164,7 @@ def rebase(ws: Workspace, plan: str, *, who: str, why: str = "") -> PlanState:
         try:
             after = fold(plan, write.plan_entries(plan), crs=ws.info.crs)
         except DataError as error:
-            raise ConflictError("redrawing.rebase_broken", plan=plan, problem=error.message("en")) from error
+            raise ConflictError("redrawing.rebase_broken", plan=plan, problem=error.phrase) from error
         for draft in after.areas.values():
             for problem in problems(draft):
                 raise ConflictError("redrawing.rebase_broken", plan=plan, problem=problem)

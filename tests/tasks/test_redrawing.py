@@ -279,6 +279,21 @@ def test_a_rebase_is_refused_where_ground_or_registers_of_a_redrawn_grid_changed
         plans.rebase(town, "later", who="Li")
 
 
+def test_what_keeps_a_plan_from_being_rebased_is_said_in_the_readers_language(town: Workspace) -> None:
+    plans.create(town, "later", who="Li")
+    edit(town, Split("G2", (at(200, -1), at(200, 301))), plan="later")
+    wide = gpd.GeoSeries([shapely.box(*at(0, 0), *at(160, 300))], index=["G1"], crs=toy.CRS)
+    with town.write(who="Wang", why="by hand") as write:
+        write.correct("grids", town.read("grids").loc[["G1"]].set_geometry(wide))
+    with pytest.raises(
+        ConflictError, match=r"on the newer grids a rule would be broken\. The grids of area .* 1 overlap"
+    ) as refused:
+        plans.rebase(town, "later", who="Li")
+    assert "重叠 1 处" in refused.value.message("zh")
+    assert "overlap" not in refused.value.message("zh").replace("gridgis.redraw.opening", "")
+    assert town.plan("later").rev == 2
+
+
 def test_a_second_person_approves_where_the_workspace_asks_for_it(town: Workspace) -> None:
     with town.write(who="test", why="test") as write:
         write.set_setting(plans.APPROVAL, "required")
