@@ -21,6 +21,7 @@ from gridgis.blocks.faces import borders, components, crossed, whole
 from gridgis.blocks.joining import Patches, absorb, settle
 from gridgis.blocks.network import Lines, close_gaps, lines_of
 from gridgis.blocks.parting import Block
+from gridgis.blocks.prices import TENTH
 from gridgis.blocks.sheet import cut_buildings, sheet
 from gridgis.blocks.strips import share_out, thin
 from gridgis.blocks.weaving import fit_together, frame_of, node, owners, polygons, united
@@ -52,6 +53,11 @@ class BlockReport:
     """Number of cells of the first class within ±10 % of the target."""
     first_class: int
     """Number of cells of the first class."""
+    allowed: int
+    """Number of cells of the first class on blocks that allow the tenth: a whole number of cells of 0.9 to 1.1 targets has the
+    block's area. A block is what lies between streets, water and outlines; a cell counts with the one that has most of it."""
+    allowed_tenth: int
+    """How many of those are within ±10 % of the target."""
     overlap_m2: float
     """Ground of the plane that two areas claimed; the area with the lesser code keeps it."""
     moved: pd.DataFrame
@@ -141,7 +147,7 @@ def block_grids(
     solid = masses(houses, most_m2=float(table.high[0]))
     about = density(grounds, houses, waters, first_only=houses is None or len(houses) == 0)
     shapes, owner = _blocks(grounds, lines, solid, table, about, progress)
-    blocks = len(shapes)
+    blocks = shapes
     divided = 0
     for turn in range(_ROUNDS):
         shapes, owner, more = _divided(shapes, owner, lines, solid, table, about, progress)
@@ -153,8 +159,9 @@ def block_grids(
     shapes, owner = even(shapes, owner, Ground(lines, solid, table, about), progress=progress)
     progress("blocks.stage_code", 0, 1)
     klass = table.of(about.built(shapes), about.wet(shapes))
+    allows = _allowing(shapes, blocks, float(table.target[0]))
     shapes, order = _in_order(frame.leave(shapes), owner, float(np.sqrt(target_m2)))
-    owner, klass = owner[order], klass[order]
+    owner, klass, allows = owner[order], klass[order], allows[order]
     index = np.asarray(ordered.index, dtype=object)
     names = np.array([called(ordered, at) for at in range(len(ordered))], dtype=object)
     codes = cell_codes(index, owner, scheme=code, names=names)
@@ -168,7 +175,7 @@ def block_grids(
     cut = cut_buildings(cells, buildings, fitting, large_m2=float(table.high[0]))
     lines = Lines(frame.leave(lines.shapes), lines.klass)
     scores = sheet(cells, fitting, lines=lines, buildings=buildings, classes=classes, target_m2=target_m2)
-    report = _report(cells, index, table, klass, blocks, divided, moved, overlap_m2)
+    report = _report(cells, index, table, klass, allows, len(blocks), divided, moved, overlap_m2)
     progress("blocks.stage_code", 1, 1)
     return BlockGrids(cells, scores, cut, report)
 
@@ -269,6 +276,17 @@ def _united(shapes: Shapes, owner: Ints, group: Ints) -> tuple[Shapes, Ints]:
     return joined, owner[first]
 
 
+def _allowing(shapes: Shapes, blocks: Shapes, target: float) -> NDArray[np.bool_]:
+    """Which cells lie on a block whose area is that of a whole number of cells within ±10 % of the target."""
+    area = shapely.area(blocks) / target
+    many = np.maximum(np.round(area), 1)
+    cell, block = shapely.STRtree(blocks).query(shapes, predicate="intersects")
+    held = shapely.area(shapely.intersection(shapes[cell], blocks[block]))
+    most = np.lexsort((block, -held, cell))
+    first = most[np.r_[True, np.diff(cell[most]) > 0]]
+    return np.asarray((np.abs(area / many - 1) <= TENTH)[block[first]], dtype=bool)
+
+
 def _in_order(shapes: Shapes, owner: Ints, row_m: float) -> tuple[Shapes, Ints]:
     """Area by area, rows of cells from north to south, inside a row from west to east; and the order."""
     shapes = np.asarray(shapely.orient_polygons(shapes), dtype=object)
@@ -283,6 +301,7 @@ def _report(
     index: NDArray[np.object_],
     table: Sizes,
     klass: Ints,
+    allows: NDArray[np.bool_],
     blocks: int,
     divided: int,
     moved: pd.DataFrame,
@@ -303,7 +322,7 @@ def _report(
         }
         for at in range(len(table.names))
     ]
-    near = (klass == 0) & (np.abs(area - table.target[0]) <= 0.1 * table.target[0])
+    near = (klass == 0) & (np.abs(area - table.target[0]) <= TENTH * table.target[0])
     return BlockReport(
         cells=len(cells),
         blocks=blocks,
@@ -311,6 +330,8 @@ def _report(
         in_range=int(fits.sum()),
         within_tenth=int(near.sum()),
         first_class=int((klass == 0).sum()),
+        allowed=int((allows & (klass == 0)).sum()),
+        allowed_tenth=int((allows & near).sum()),
         overlap_m2=overlap_m2,
         moved=moved,
         by_area=by_area,

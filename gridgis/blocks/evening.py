@@ -33,7 +33,7 @@ _LARGEST: Final = 4.5
 _MAY_GAIN: Final = 0.15
 _GAIN: Final = 0.05
 # groups tried for each cell that is off, in a round
-_TRIED: Final = 1.5
+_TRIED: Final = 1.0
 # a new border costs at least about so much of a square's side
 _LEAST_BORDER: Final = 0.4
 

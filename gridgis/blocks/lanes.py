@@ -103,7 +103,7 @@ def faces(polygon: shapely.Polygon, lines: Lines, buildings: Shapes, *, least_m2
     >>> way = Lines(shapely.linestrings([[(50, -1), (50, 101)]]), np.array([4]))
     >>> found = faces(shapely.box(0, 0, 90, 100), way, np.array([]), least_m2=100)
     >>> shapely.area(found.shapes).tolist(), found.dear.round(1).tolist()
-    ([4000.0, 5000.0], [28.0])
+    ([4000.0, 5000.0], [14.0])
     """
     shapes, solid = parted(polygon, lines.shapes, buildings)
     shapes = _joined(shapes, solid, lines)
@@ -128,7 +128,7 @@ def sweeps(found: Faces) -> Sweeps:
     >>> way = Lines(shapely.linestrings([[(50, -1), (50, 101)]]), np.array([4]))
     >>> swept = sweeps(faces(shapely.box(0, 0, 90, 100), way, np.array([]), least_m2=100))
     >>> swept.area.tolist(), swept.dear.round(1).tolist()
-    ([5000.0, 4000.0], [28.0, 28.0])
+    ([5000.0, 4000.0], [14.0, 14.0])
     """
     many = len(found.shapes)
     middle, area = shapely.get_coordinates(shapely.centroid(found.shapes)), shapely.area(found.shapes)

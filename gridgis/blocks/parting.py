@@ -139,20 +139,20 @@ def _best(block: Block, wish: _Wish, parts: int, wide: int, most: float, seen: F
     near = buildings[shapely.intersects(buildings, polygon)] if len(buildings) else buildings
     if seen is None and wish.again:
         seen = _faces_of(block, wish.table)
+    follow = wide if parts <= _FEW else 1
     best, made = Parts(np.inf, (polygon,)), 0
     for price, share, cut in _cuts(Block(polygon, near, block.guides), wish, parts, seen):
         limit = min(best.price, most)
-        if made == wide or price >= limit:
+        if made == follow or price >= limit:
             break
         halves = cut()
         if halves is None:
             continue
         made += 1
-        fewer = wide if parts <= _FEW else 1
         one = Block(halves.left, near, block.guides)
-        left = _best(one, wish, share, fewer, limit - halves.price, halves.left_faces)
+        left = _best(one, wish, share, follow, limit - halves.price, halves.left_faces)
         other = Block(halves.right, near, block.guides)
-        right = _best(other, wish, parts - share, fewer, limit - halves.price - left.price, halves.right_faces)
+        right = _best(other, wish, parts - share, follow, limit - halves.price - left.price, halves.right_faces)
         both = Parts(left.price + right.price + halves.price, left.shapes + right.shapes)
         if both.price < best.price or len(best.shapes) == 1:
             best = both
@@ -175,7 +175,9 @@ def _cuts(block: Block, wish: _Wish, parts: int, seen: Faces | None) -> Iterator
 def _ranked(left: Floats, extra: Floats, total: float, edges: Floats, parts: int, wish: _Wish) -> list[tuple[float, int, int]]:
     """What cuts cost with the share of cells on the left, the share, and the cut, cheapest first."""
     right, rows = total - left, []
-    for share in range(1, parts):
+    # many cells are halved about in the middle
+    aside = 1 if parts <= 2 * _FEW else parts // 3
+    for share in range(aside, parts - aside + 1):
         price = wish.price(left, share) + wish.price(right, parts - share) + extra + _ASIDE * abs(share - parts / 2)
         price += ragged_price(left, edges[0], parts=share) + ragged_price(right, edges[1], parts=parts - share)
         order = np.argsort(price, kind="stable")[: 8 * _LOOKED]

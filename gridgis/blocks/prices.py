@@ -21,13 +21,15 @@ TENTH: Final = 0.1
 # … and is cut a little inside, as cells of the plane are not quite those of the ellipsoid
 _INSIDE: Final = 0.005
 # what a cell costs that is not, what one out of its range costs, one that is not compact (by 1 of compactness under the least),
-# and a side of a square cell's length of border that follows no line
-_OFF: Final = 0.15
+# and a border that follows nothing and is as long as the side of a square cell. These weigh sizes against streets: at 0.8 for the
+# last, borders follow streets more and a third of the cells in dense places are within the tenth
+_OFF: Final = 0.22
 _OUT: Final = 0.6
-_RAGGED: Final = 0.8
+_RAGGED: Final = 1.2
 _COMPACT: Final = 0.6
 BORDER: Final = 0.4
-# a metre of border on the loosest line against one on no line, and one on none that runs close beside a street
+# of a metre of border on a line: what it costs on the loosest, and what it gains on the firmest, so that streets are kept as
+# borders; and what one on no line costs that runs close beside a street
 _ON_LINE: Final = 0.35
 _KEPT: Final = 0.7
 _BESIDE: Final = 1.8
@@ -50,7 +52,7 @@ def size_price(area: Any, at: Any, table: Sizes) -> Floats:
     --------
     >>> from gridgis.blocks.classes import CLASSES, sizes
     >>> size_price(np.array([9_500, 12_000, 20_000]), 0, sizes(CLASSES, 10_000)).round(2).tolist()
-    [0.0, 0.18, 1.49]
+    [0.0, 0.25, 1.56]
     """
     area = np.maximum(np.asarray(area, dtype=float), 1.0)
     target, low, high = table.target[at], table.low[at], table.high[at]
@@ -64,7 +66,7 @@ def shape_price(shapes: Shapes) -> Floats:
     """What the shapes of polygons cost, shape (n,).
 
     >>> shape_price(np.array([shapely.box(0, 0, 1, 1), shapely.box(0, 0, 9, 1)])).round(2).tolist()
-    [0.0, 0.25]
+    [0.0, 0.38]
     """
     return ragged_price(shapely.area(shapes), shapely.length(shapes), parts=1)
 
@@ -73,7 +75,7 @@ def ragged_price(area: Any, perimeter: Any, *, parts: int) -> Floats:
     """What a shape costs: nothing where 4π · area / perimeter² is 0.6 or more, or as much as a row of so many squares has.
 
     >>> ragged_price(np.array([9.0]), np.array([20.0]), parts=1).round(2).tolist()
-    [0.25]
+    [0.38]
     """
     compact = 4 * np.pi * np.asarray(area) / np.maximum(perimeter, 1e-9) ** 2
     return np.asarray(_RAGGED * np.maximum(0.0, _COMPACT * 4 * parts / (parts + 1) ** 2 - compact), dtype=float)
@@ -82,11 +84,12 @@ def ragged_price(area: Any, perimeter: Any, *, parts: int) -> Floats:
 def dear_metres(shapes: Shapes, lines: Lines) -> tuple[Ints, Ints, Floats, Floats]:
     """The pieces of border polygons share: positions of both, metres, and metres weighed by how little they follow.
 
-    A metre on no line counts 1, on a line less the firmer that holds, and close beside a street more: a border belongs on it.
+    A metre on no line counts 1, on a line less the firmer that holds, down to a gain, so that streets are kept as borders; and
+    close beside a street more: the border belongs on it.
 
     >>> road = Lines(shapely.linestrings([[(0, 0), (0, 9)]]), np.array([0]))
     >>> [column.tolist() for column in dear_metres(shapely.box([-9, 0], [0, 0], [0, 9], [9, 9]), road)]
-    [[0], [1], [9.0], [0.0]]
+    [[0], [1], [9.0], [-6.3]]
     """
     left, right, ends = meetings(shapes)
     middle = (ends[:, :2] + ends[:, 2:]) / 2

@@ -71,6 +71,7 @@ class BlockResult:
             },
             "in_range": {"cells": report.in_range, "share": report.in_range / report.cells},
             "within_tenth": {"cells": report.within_tenth, "of": report.first_class},
+            "within_tenth_allowed": {"cells": report.allowed_tenth, "of": report.allowed},
             "classes": [{"name": name, **row} for name, row in report.by_class.to_dict("index").items()],
             "rules": [{"rule": rule, **row} for rule, row in self.grid.sheet.to_dict("index").items()],
             "cut_buildings": {

@@ -106,9 +106,24 @@ def test_a_large_block_is_cut_across_its_short_side_between_houses() -> None:
 
 
 def test_a_plot_line_comes_before_a_straight_cut() -> None:
-    plots = gpd.GeoDataFrame(geometry=[square(0, 0, 112, 100), square(112, 0, 200, 100)], crs=CRS)
+    plots = gpd.GeoDataFrame(geometry=[square(0, 0, 108, 100), square(108, 0, 200, 100)], crs=CRS)
     result = block_grids(community(0, 0, 200, 100), streets=streets([(-5, 0), (205, 0)]), compounds=plots)
-    assert sorted(box[2] for box in boxes(result)) == [112, 200]
+    assert sorted(box[2] for box in boxes(result)) == [108, 200]
+
+
+def test_a_block_allows_the_tenth_where_whole_cells_fill_it() -> None:
+    # 2.1 ha are two cells of 10,500 m²; of 1.5 ha neither one cell nor two can be made; the main street parts them
+    roads = streets([(210, -10), (210, 110)], kinds=["primary"])
+    report = block_grids(community(0, 0, 360, 100), streets=roads).report
+    assert (report.allowed, report.allowed_tenth, report.within_tenth, report.first_class) == (2, 2, 2, 4)
+
+
+def test_two_blocks_over_a_lesser_street_are_parted_anew_where_both_are_off() -> None:
+    # 1.35 ha and 0.65 ha are two cells of 1 ha each with a border 35 m from the street; over a main street they are not
+    kinds = {"residential": [10_000, 10_000], "primary": [6_500, 13_500]}
+    for kind, sizes_m2 in kinds.items():
+        result = block_grids(community(0, 0, 200, 100), streets=streets([(135, -10), (135, 110)], kinds=[kind]))
+        assert sorted(result.cells.area.round()) == sizes_m2
 
 
 def test_a_small_block_joins_across_the_lesser_street() -> None:

@@ -80,6 +80,17 @@ def test_cells_fit_their_class_in_the_time_allowed(name: str) -> None:
     assert town.seconds < 20
 
 
+@pytest.mark.parametrize("name", TOWNS[:2])
+def test_most_cells_in_dense_places_are_within_a_tenth_of_a_hectare(name: str) -> None:
+    town = drawn(name)
+    core = town.result.cells[town.result.cells["klass"] == "core"]
+    assert core.area.between(9_000, 11_000).mean() >= 0.5
+    assert core.area.between(7_000, 13_000).mean() >= 0.95
+    # where the block between streets has the area of a whole number of them, more
+    report = town.result.report
+    assert report.allowed_tenth / report.allowed > report.within_tenth / report.first_class > 0.5
+
+
 @pytest.mark.parametrize("name", TOWNS)
 def test_esda_and_pandas_count_the_same_as_the_sheet(name: str) -> None:
     town = drawn(name)
