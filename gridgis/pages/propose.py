@@ -105,7 +105,8 @@ def _refused(found: Outcome, place: drawing.Target, *, whole: bool) -> None:
         propose_form.take_over(low, high)
         kept.start(drawing.with_bounds(asked, low, high), place)
 
-    label = shared.say("proposepage.take_near", low=f"{low:g}", high=f"{high:g}")
+    ends = [shared.number(end, digits=0 if end.is_integer() else 2) for end in found.near]
+    label = shared.say("proposepage.take_near", low=ends[0], high=ends[1])
     st.button(label, key="propose_near", on_click=again, icon=":material/straighten:")
 
 

@@ -79,6 +79,7 @@ def block() -> tuple[Asked, bool]:
 def balance(ws: Workspace, desk: redraw_state.Desk) -> tuple[Asked, bool]:
     """The choices for grids of equal work, and whether the button was pressed."""
     found = there(shared.stamp(), desk.now.area)
+    _still_there(found)
     with st.container(key="gp_pair_pp_main"):
         one, two, three, four = st.columns([1.1, 1.4, 1.25, 1.1], gap="small")
     one.selectbox(
@@ -128,6 +129,16 @@ def take_over(low: float, high: float) -> None:
     kept.put("size", "range")
     kept.put("low", low)
     kept.put("high", high)
+
+
+def _still_there(found: There) -> None:
+    """Drop choices the workspace no longer has, such as after another import."""
+    if kept.get("units") not in found.units:
+        kept.put("units", found.units[0])
+    for name, known in (("weights", found.weights), ("barriers", [one for one in BARRIERS if one in found.layers])):
+        chosen = list(kept.get(name))
+        if any(one not in known for one in chosen):
+            kept.put(name, [one for one in chosen if one in known])
 
 
 def _button(place: Any, *, disabled: bool = False) -> bool:

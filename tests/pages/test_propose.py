@@ -166,6 +166,14 @@ def test_what_was_chosen_survives_a_look_at_another_part(town: Path, open_app: O
     assert app.number_input(key="pp_k").value == 3
 
 
+def test_choices_the_workspace_does_not_have_are_dropped(town: Path, open_app: Open) -> None:
+    state = {**SIGNED, "pp_units": "areas", "pp_weights": ["street_m", "population"], "pp_barriers": ["water"]}
+    app = open_app(town, page="redraw", lang="en", **state)
+    assert not app.exception
+    assert app.selectbox(key="pp_units").value == "unit_cells"
+    assert app.multiselect(key="pp_weights").value == ["population"]
+
+
 def test_without_roads_no_blocks_are_offered_and_without_a_name_nothing_is_taken(town: Path, open_app: Open) -> None:
     app = open_app(town, page="redraw", lang="en", rd_part="propose", rd_area=WEST, pp_kind="block")
     assert "no roads to draw along" in said(app)
