@@ -109,3 +109,31 @@ def test_painting_in_a_plan_finds_the_cells_between_in_the_workspace(town: Works
     again = plan_state.load(town, "default")
     assert len((again.entries[-1].op or {})["polygons"]) == 2
     assert again.areas[toy.WEST].now.shape("G1").area == told.state.areas[toy.WEST].now.shape("G1").area
+
+
+def ragged(seed: int) -> Partition:
+    """`L` and `R` in 600 × 600 m, with a border between that leaps to and fro every 25 m."""
+    rng = np.random.default_rng(seed)
+    up = np.arange(0.0, 601.0, 25.0)
+    border = [(float(x), float(y)) for x, y in zip(300 + rng.uniform(-40, 40, len(up)).round(3), up, strict=True)]
+    left, right = shapely.Polygon([(0, 0), *border, (0, 600)]), shapely.Polygon([(600, 0), (600, 600), *border[::-1]])
+    return partition_of(gpd.GeoDataFrame({"name": ["L", "R"]}, index=["L", "R"], geometry=[left, right], crs=toy.CRS), area="A")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cell_both_grids_hold_can_be_painted_to_either_and_is_its_whole_afterwards(seed: int) -> None:
+    before = ragged(seed)
+    cells = [shapely.box(x, y, x + 100, y + 100) for x in range(0, 600, 100) for y in range(0, 600, 100)]
+    shared = [cell for cell in cells if all(shape.intersection(cell).area > 1.0 for shape in before.shapes)]
+    assert len(shared) >= 6
+    for cell in shared:
+        for to, other in ("LR", "RL"):
+            edit = apply(before, Assign(rings_of(cell), to))
+            after = {code: edit.partition.shape(code) for code in (to, other)}
+            # the cell, and what was cut off by it
+            handed = after[to].difference(before.shape(to))
+            assert cell.difference(after[to]).area < 0.01
+            crumbs = sum(float(str(note.values["area"])) for note in edit.notes)
+            assert handed.difference(cell).area == pytest.approx(crumbs, abs=0.3)
+            assert sum(shape.area for shape in after.values()) == pytest.approx(360_000, abs=1e-6)
+            assert {shape.geom_type for shape in after.values()} == {"Polygon"}
