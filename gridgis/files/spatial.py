@@ -215,7 +215,8 @@ def _osm_part(frame: gpd.GeoDataFrame, tags: tuple[str, ...]) -> tuple[gpd.GeoDa
     broken = frame.geometry.isna() | frame.geometry.is_empty
     # a polygon the edge of an extract cut down to a line there and back holds no ground
     polygon = frame.geom_type.isin(["Polygon", "MultiPolygon"])
-    broken |= polygon & (frame.geometry.where(polygon & ~frame.geometry.is_valid).make_valid().area == 0)
+    mended = frame.geometry.where(polygon & ~frame.geometry.is_valid).make_valid()
+    broken |= polygon & (shapely.area(mended.to_numpy()) == 0)
     frame = frame[~broken]
     if {"osm_id", "osm_way_id"} <= set(frame.columns):
         # closed ways have osm_way_id, relations osm_id: one number each, told apart as OSM editors write them
