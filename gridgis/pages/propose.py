@@ -161,11 +161,14 @@ def _summary(drawn: Drawn) -> tuple[str, dict[str, object]]:
 
 def _standing(desk: redraw_state.Desk, found: Outcome, drawn: Drawn) -> None:
     """Whether the proposal still fits the draft: taken, or drawn on a state that is past."""
-    if found.accepted is not None:
-        st.success(shared.say("proposepage.is_in", step=found.accepted), icon=":material/check_circle:")
+    step, number = found.accepted or (None, 0)
+    if step in desk.state.done:
+        st.success(shared.say("proposepage.is_in", number=number, step=step), icon=":material/check_circle:")
+    elif step is not None:
+        st.info(shared.say("proposepage.taken_back", number=number), icon=":material/undo:")
     if desk.state.rev == drawn.rev:
         return
-    if found.accepted is None or desk.state.rev != found.accepted:
+    if step is None:
         words = shared.say("proposepage.stale", drawn=drawn.rev, now=desk.state.rev)
         st.warning(words, icon=":material/update:")
     again = functools.partial(kept.start, drawn.asked, drawn.target)
@@ -213,7 +216,7 @@ def _accept(ws: Workspace, found: Outcome, drawn: Drawn, why: str) -> None:
         st.error(shared.plain(sentence(error, shared.lang())), icon=":material/error:")
         return
     redraw_state.keep(state)
-    found.accepted = state.rev
+    found.accepted = (state.rev, found.which)
     count = len(drawn.option(found.which).grids)
     redraw_state.tell(shared.say("proposepage.accepted", count=count, step=state.rev))
     st.rerun()

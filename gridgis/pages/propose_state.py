@@ -44,8 +44,8 @@ class Outcome:
     """Bounds with which there is a plan, where those asked for have none."""
     stopped: bool = False
     """Whether the planner stopped it."""
-    accepted: int | None = None
-    """Number of the step that put it into the draft."""
+    accepted: tuple[int, int] | None = None
+    """Number of the step that put it into the draft, and which option it was."""
     serial: int = 0
     """Tells one drawing from the next."""
     which: int = 1

@@ -48,12 +48,12 @@ def test_a_proposal_is_drawn_looked_at_taken_and_undone(desk: Desk) -> None:
     assert len(after.free) == 0
     assert shapely.coverage_is_valid(after.shapes)
     assert shapely.union_all(after.shapes).symmetric_difference(ground.outline).area < 1e-6
-    page.get_by_text("This proposal is in the draft as step 2").wait_for()
+    page.get_by_text("Proposal 1 is in the draft as step 2").wait_for()
     page.locator(f'{READY} [data-do="undo"]').click()
     back = desk.stored(3)
     assert back.codes == ground.codes
     assert all(one.equals(other) for one, other in zip(back.shapes, ground.shapes, strict=True))
-    page.get_by_text("The draft was changed after this was drawn").wait_for()
+    page.get_by_text("Proposal 1 was taken into the draft and taken back again").wait_for()
     with gridgis.open_workspace(desk.url) as ws:  # nothing of all this is live
         assert tuple(ws.read("grids", where={"area_code": AREA}).index) == ground.codes
     desk.watched.assert_clean()
