@@ -330,12 +330,19 @@ def test_a_retired_grid_goes_to_the_neighbour_with_the_longest_border_or_to_nobo
     desk.page.keyboard.press("Control+z")
     assert set(desk.stored(3).codes) == set(ground.codes)
     desk.watched.settle()
+    desk.select(code)
+    desk.tool("lock")
+    desk.stored(4)
+    desk.tool("retire")
+    desk.page.wait_for_selector(".ge-refusal:not([hidden])", timeout=20_000)
+    assert "locked" in desk.page.locator(".ge-refusal").inner_text()
+    desk.tool("lock")
+    desk.stored(5)
     desk.page.get_by_text("Options", exact=True).click()
     desk.page.locator('[data-wish="free"]').check()
     desk.page.keyboard.press("Escape")
-    desk.select(code)
     desk.tool("retire")
-    after = desk.stored(4)
+    after = desk.stored(6)
     assert len(after.free) == 1
     assert after.free[0].equals(shape)
     assert after.shape(heir).equals(ground.shape(heir))
@@ -427,6 +434,9 @@ def test_a_drag_and_its_undo_on_postgis(postgis_url: str, tmp_path: Path, watch:
         desk.page.keyboard.press("Control+z")
         back = desk.stored(3)
         assert [shape.equals(square) for shape, square in zip(back.shapes, squares, strict=True)] == [True] * 4
+        desk.page.keyboard.press("Control+y")
+        again = desk.stored(4)
+        assert [one.equals(other) for one, other in zip(again.shapes, after.shapes, strict=True)] == [True] * 4
         desk.watched.assert_clean()
 
 
