@@ -95,5 +95,9 @@ def _discard(ws: Workspace, plan: str) -> str:
 
 
 def _rebase(ws: Workspace, plan: str) -> str:
-    state.keep(plans.rebase(ws, plan, who=shared.author(), why=state.reason()))
-    return shared.say("redrawpage.rebased")
+    before = ws.plan_rev(plan)
+    rested = plans.rebase(ws, plan, who=shared.author(), why=state.reason())
+    state.keep(rested)
+    codes = plans.renumbered(rested, since=before)
+    told = [shared.say("redrawpage.renumbered", old=old, new=new) for old, new in codes.items()]
+    return "\n\n".join([shared.say("redrawpage.rebased"), *told])

@@ -99,7 +99,7 @@ def put(
     rows = _rows(proposed, codes, names, draft, same, area)
     partition = open_partition(rows, home)
     if problems := broken(partition, exclaves=exclaves):
-        raise DataError("redrawing.proposal_broken", area=area, problem=problems[0].message("en"))
+        raise DataError("redrawing.proposal_broken", area=area, problem=problems[0].phrase)
     counted = figures(partition, gather(ws, area), base=draft.base)
     drawn = {code: image for code, image in with_registers(images_of(partition.frame()), counted).items() if code not in same}
     gone = [code for code in draft.rows if code not in partition.codes]
