@@ -198,7 +198,7 @@ def _cut_out(units: gpd.GeoDataFrame, now: Partition, locked: tuple[str, ...]) -
     near = shapely.STRtree(rest).query(taken, predicate="intersects")
     rest[near] = shapely.difference(rest[near], taken)
     keep = units.set_geometry(gpd.GeoSeries(rest, index=units.index, crs=units.crs))
-    keep = _parts(keep[~keep.geometry.is_empty].explode(ignore_index=False))
+    keep = _parts(keep[~keep.geometry.is_empty])
     # a crumb that rounding left beside the locked ground is none of a unit's
     keep = keep[keep.geometry.area > 2e-6 * keep.geometry.length]
     clash = keep.index.isin(fixed.index)

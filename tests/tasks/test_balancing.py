@@ -133,6 +133,24 @@ def test_locked_grids_stay_bit_for_bit(town: Workspace) -> None:
     assert shapely.union_all(grids.geometry).symmetric_difference(toy.areas().geometry[toy.WEST]).area == 0
 
 
+def test_a_cell_that_a_locked_grid_parts_becomes_two_units(town: Workspace) -> None:
+    arm = shapely.union(shapely.box(X, Y, X + 130, Y + 300), shapely.box(X + 130, Y + 110, X + 220, Y + 140))
+    with town.write(who="Li", why="an arm right through cells") as write:
+        shapes = toy.grids().geometry
+        shapes["G1"] = arm
+        shapes["G2"] = shapely.difference(shapely.box(X, Y, X + 250, Y + 300), arm)
+        write.upsert("grids", toy.grids().set_geometry(shapes))
+    redrawing.lock(town, ["G1"], plan="default", **WHO)
+    proposal = balancing.draw(town, area=toy.WEST, k=3)
+    cells, parts = town.read("unit_cells", where={"area_code": toy.WEST}), proposal.ground.partition
+    assert set(proposal.ground.units.index) == set(parts.codes)
+    for code, cell in cells.geometry.items():
+        left = shapely.get_parts(shapely.difference(cell, arm))
+        named = [name for name in parts.codes if name.partition("/")[0] == code]
+        assert len(named) == sum(part.area > 0 for part in left)
+    assert any(name.endswith("/2") for name in parts.codes)
+
+
 def test_a_draft_changed_meanwhile_is_not_overwritten(town: Workspace) -> None:
     proposal = balancing.draw(town, area=toy.WEST, k=2)
     edited = redrawing.edit(town, Merge(("G1", "G2")), plan="default", why="", **WHO).state
