@@ -57,7 +57,7 @@ def _ask(ws: Workspace, desk: redraw_state.Desk, place: drawing.Target, kind: st
         if not ws.count("roads"):
             st.html(f'<div class="gp-empty">{html.escape(shared.say("proposepage.no_roads"))}</div>')
             return
-        asked, pressed = propose_form.block()
+        asked, pressed = propose_form.block(desk)
     else:
         asked, pressed = propose_form.balance(ws, desk)
     if pressed:

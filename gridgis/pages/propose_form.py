@@ -65,15 +65,16 @@ def there(stamp: Stamp, area: str) -> There:
     )  # fmt: skip
 
 
-def block() -> tuple[Asked, bool]:
-    """The choices for street-block unit grids, and whether the button was pressed."""
+def block(desk: redraw_state.Desk) -> tuple[Asked, bool]:
+    """The choices for street-block unit grids, and whether the button was pressed; locked grids have to be unlocked first."""
     with st.container(key="gp_pair_pp_block"):
         one, two, _ = st.columns([1, 1, 2], gap="small", vertical_alignment="bottom")
     one.number_input(
         shared.say("proposepage.target_m2"), min_value=1_000, max_value=1_000_000, step=1_000, key=kept.key("target_m2"),
         help=shared.say("proposepage.help_target_m2"),
     )  # fmt: skip
-    return Asked("block", target_m2=float(kept.get("target_m2"))), _button(two)
+    locked = any(code in desk.state.locked for code in desk.now.codes)
+    return Asked("block", target_m2=float(kept.get("target_m2"))), _button(two, disabled=locked)
 
 
 def balance(ws: Workspace, desk: redraw_state.Desk) -> tuple[Asked, bool]:
