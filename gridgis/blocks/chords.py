@@ -34,6 +34,8 @@ class Chords:
     """Metres of border: the line where it is free, and the walls of buildings it would go around, shape (n,)."""
     walls: Floats
     """Metres of these walls, shape (n,)."""
+    among: Floats
+    """Metres of the line in places to keep clear of, shape (n,)."""
     edge: Floats
     """Metres of the polygon's edge to the left, shape (n,)."""
     slant: Floats
@@ -42,7 +44,7 @@ class Chords:
     """Whether the line enters the polygon more than once, shape (n,)."""
 
 
-def chords(polygon: shapely.Polygon, buildings: Shapes, *, parts: int) -> Chords:
+def chords(polygon: shapely.Polygon, buildings: Shapes, *, parts: int, places: Shapes | None = None) -> Chords:
     """Lines across a polygon in several directions, with what they would leave.
 
     In every direction lines a few metres apart, and those that leave a whole number of equal parts.
@@ -55,6 +57,8 @@ def chords(polygon: shapely.Polygon, buildings: Shapes, *, parts: int) -> Chords
         Polygons in it that stay whole, none overlapping another.
     parts
         Number of equal parts.
+    places
+        Polygons to keep clear of, such as the ground close around houses, none overlapping another.
 
     Examples
     --------
@@ -77,7 +81,7 @@ def chords(polygon: shapely.Polygon, buildings: Shapes, *, parts: int) -> Chords
     many = max(1, _MOST_EDGES // len(xy))
     rows = []
     for first in range(0, len(axes), many):
-        sweep = _Sweep(xy, buildings, middle, axes[first : first + many], reach)
+        sweep = _Sweep(xy, buildings, places, middle, axes[first : first + many], reach)
         low, high = sweep.x.min(axis=(0, 2))[:, None], sweep.x.max(axis=(0, 2))[:, None]
         steps = int(np.clip(length.max() // _STEP_M, 4, _MOST_STEPS))
         at = low + (high - low) * np.arange(1, steps) / steps
@@ -93,7 +97,8 @@ def chords(polygon: shapely.Polygon, buildings: Shapes, *, parts: int) -> Chords
 class _Sweep:
     """A polygon's edges as lines see them that move across it in some directions."""
 
-    def __init__(self, xy: Floats, buildings: Shapes, middle: Floats, axes: Floats, reach: float) -> None:
+    def __init__(self, xy: Floats, buildings: Shapes, places: Shapes | None, middle: Floats, axes: Floats, reach: float) -> None:
+        self.places = np.array([], dtype=object) if places is None else places
         self.buildings, self.middle, self.axes, self.reach = buildings, middle, axes, reach
         self.ups = np.stack([-axes[:, 1], axes[:, 0]], axis=1)
         # along and across, shape (2, directions, edges)
@@ -106,14 +111,16 @@ class _Sweep:
         left, border, entries = area.sum(axis=1), wide.sum(axis=1), crossed.sum(axis=1)
         edge = (share * self.size[None, :, None]).sum(axis=1)
         slant = (crossed * (1 - np.abs(self.x[1] - self.x[0]) / self.size)[..., None]).sum(axis=1)
-        walls = np.zeros(at.shape)
+        walls, among = np.zeros(at.shape), np.zeros(at.shape)
+        if len(self.places):
+            among = _around(self.places, self.middle, self.axes, self.ups, at)[1]
         if len(self.buildings):
             moved, lost, walls = _around(self.buildings, self.middle, self.axes, self.ups, at)
             left, border = left + moved, border - lost + walls
         base = self.middle + at[..., None] * self.axes[:, None]
         up = self.ups[:, None] * self.reach
         ends = np.stack([base - up, base + up], axis=2).reshape(-1, 2, 2)
-        return (ends, *(column.ravel() for column in (left, border, walls, edge, slant, entries > 2)))
+        return (ends, *(column.ravel() for column in (left, border, walls, among, edge, slant, entries > 2)))
 
 
 def _edges(shapes: Shapes, origin: Floats) -> tuple[Floats, Ints]:

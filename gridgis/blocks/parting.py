@@ -38,6 +38,9 @@ _TORN: Final = 0.5
 _ASIDE: Final = 0.02
 # walls go to and fro: each of their metres counts so much more
 _WALLS: Final = 1.0
+# outside dense places a cut keeps so far off houses, or each of its metres counts so much more: hamlets stay whole
+_CLOSE_M: Final = 15.0
+_AMONG: Final = 2.0
 # a face between lanes below this share of the target is no face
 _TINY: Final = 0.03
 
@@ -86,6 +89,8 @@ class _Wish:
     table: Sizes
     klass: int
     again: bool
+    places: Shapes
+    """Ground close around houses, which cuts keep clear of where it is not dense all over."""
 
     @property
     def target(self) -> float:
@@ -127,7 +132,9 @@ def parts_of(
     [0.0, 100.0, 200.0]
     """
     seen = _faces_of(block, table) if parts > 1 else None
-    return _best(block, _Wish(table, klass, again), parts, wide, most, seen)
+    return _best(
+        block, _Wish(table, klass, again, _close(block.buildings) if klass > 0 else block.buildings[:0]), parts, wide, most, seen
+    )
 
 
 def _best(block: Block, wish: _Wish, parts: int, wide: int, most: float, seen: Faces | None) -> Parts:
@@ -159,6 +166,13 @@ def _best(block: Block, wish: _Wish, parts: int, wide: int, most: float, seen: F
     return best
 
 
+def _close(buildings: Shapes) -> Shapes:
+    """The ground close around houses, as polygons that do not overlap."""
+    if not len(buildings):
+        return buildings
+    return np.asarray(shapely.get_parts(shapely.union_all(shapely.buffer(buildings, _CLOSE_M, quad_segs=1))), dtype=object)
+
+
 def _faces_of(block: Block, table: Sizes) -> Faces | None:
     """Its faces between lanes; None where no lane parts it."""
     if not len(block.guides.shapes):
@@ -187,9 +201,10 @@ def _ranked(left: Floats, extra: Floats, total: float, edges: Floats, parts: int
 
 def _straight(block: Block, wish: _Wish, parts: int) -> Iterator[tuple[float, int, Cut]]:
     polygon, total = block.shape, block.shape.area
-    found = chords(polygon, block.buildings, parts=parts)
+    places = wish.places[shapely.intersects(wish.places, polygon)] if len(wish.places) else wish.places
+    found = chords(polygon, block.buildings, parts=parts, places=places)
     extra = border_price(found.border + _WALLS * found.walls, wish.target) + _TORN * found.torn
-    extra += _SLANT * found.slant
+    extra += _SLANT * found.slant + border_price(_AMONG * found.among, wish.target)
     edges = np.stack([found.edge + found.border, polygon.length - found.edge + found.border])
     used: list[Floats] = []
     for price, share, row in _ranked(found.left, extra, total, edges, parts, wish):
