@@ -6,10 +6,13 @@ import io
 import json
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
+import shapely
 from rich.console import Console
 
 from bench import __main__ as harness
+from bench import blocks
 from bench.table import checked, growth, plot, table
 
 ROW = {
@@ -66,6 +69,20 @@ def test_one_broken_or_missed_benchmark_fails_the_run_and_the_others_still_count
         assert harness.main([]) == code
         kept = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
         assert kept["rows"][0]["work"] == "cut cells"
+
+
+def test_blocks_of_a_raster_are_judged_as_one_counts_them() -> None:
+    # streets 90 m and 210 m from the west: blocks of 0.9, 1.2 and 0.9 ha, two of three within a tenth of a hectare
+    areas = gpd.GeoDataFrame(index=["420100001201"], geometry=[shapely.box(0, 0, 300, 100)], crs=blocks.CRS)
+    ways = [shapely.LineString([(x, -1), (x, 101)]) for x in (90, 210)]
+    roads = gpd.GeoDataFrame({"kind": ["primary"] * 2}, geometry=ways, crs=blocks.CRS)
+    found = {"areas": areas, "roads": roads, "water": roads[:0], "buildings": roads[:0]}
+    rules, sizes = checked(blocks.town_rows("raster", found), "blocks")
+    assert rules["size"] == 3
+    assert rules["ok"]
+    assert "100.0% in their class, 67% of dense ones" in str(sizes["work"])
+    assert str(sizes["peer"]).endswith("67%")
+    assert not sizes["ok"]  # no better than momepy's
 
 
 def test_ten_times_the_time_is_a_bar_longer_by_eight() -> None:
