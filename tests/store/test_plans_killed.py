@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
+from typing import Any
 
 import pytest
 import shapely
@@ -29,13 +30,18 @@ PLAN = "new borders"
 PUBLICATIONS = 5
 
 
-def told(connection: Connection) -> Iterator[tuple[str, int]]:
+def told(connection: Connection) -> Iterator[Any]:
     """What a worker said before it died."""
     try:
         while connection.poll(0):
             yield connection.recv()
     except EOFError:
         return
+
+
+def wait_for_word(connection: Connection) -> None:
+    """Wait until a worker has said something, which is left to be read."""
+    assert connection.poll(60), "a worker says nothing"
 
 
 def check_pairs(entries: tuple[PlanEntry, ...], *, first: int) -> dict[str, int]:
@@ -73,7 +79,9 @@ def test_a_killed_append_leaves_whole_entries_and_keeps_every_acknowledged_one(w
             ]
             for _, connection in writers:
                 started(connection)
-            for process, _ in writers:  # one after the other: the others are in the middle of something
+            for process, connection in writers:  # one after the other: the others are in the middle of something
+                if turn % 2:
+                    wait_for_word(connection)  # on a busy machine many die before they write anything
                 time.sleep(moments.uniform(0.0, 0.03))
                 kill(process)
             safe |= dict(pair for _, connection in writers for pair in told(connection))
@@ -84,7 +92,7 @@ def test_a_killed_append_leaves_whole_entries_and_keeps_every_acknowledged_one(w
         kept |= new
         assert safe.items() <= kept.items()
     check_file(workspace_url)
-    assert len(safe) > KILLS  # they did get to write
+    assert len(safe) >= KILLS // 2  # they did get to write
     assert unsaid <= KILLS  # each may die between its last commit and saying so
     with gridgis.open_workspace(workspace_url) as workspace:
         assert check_whole(workspace, since=0) == kept
@@ -130,11 +138,14 @@ def test_a_killed_publication_leaves_grids_lineage_and_plan_old_or_new_together(
         write.upsert("grids", toy.grids())
     moments = random.Random(9)
     published = 0
-    for _ in range(20):
+    for turn in range(20):
         with running(workers.publish_for_ever, workspace_url) as (process, connection):
             started(connection)
+            if turn % 2:
+                wait_for_word(connection)
             time.sleep(moments.uniform(0.0, 0.12))
             kill(process)
+            safe = {str(name) for name in told(connection)}
         with opened_after_kill(workspace_url) as workspace:
             plans = workspace.plans()
             done = [plan for plan in plans if plan.state == "published"]
@@ -145,6 +156,7 @@ def test_a_killed_publication_leaves_grids_lineage_and_plan_old_or_new_together(
                     write.append_plan(draft.name, [NewEntry("discard")], rev=1)
                     write.close_plan(draft.name, state="discarded")
             names = [plan.name for plan in done]
+            assert safe <= set(names)
             assert workspace.lineage()["plan"].tolist() == names
             grids = workspace.read("grids")
             assert set(grids["version"]) == {len(done) + 1}
@@ -205,7 +217,7 @@ def kill_publications(url: str, kills: int, *, seed: int) -> Counter[str]:
                 takes_s = float(connection.recv())
                 found["not killed"] += 1
             else:
-                time.sleep(moments.uniform(0.3, 1.3) * takes_s)
+                time.sleep(moments.uniform(0.3, 1.3) * takes_s if number > 2 else 0.0)
             kill(process)
             safe = number == 1 or any(True for _ in told(connection))
         with opened_after_kill(url) as workspace:

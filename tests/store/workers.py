@@ -117,7 +117,7 @@ def append_pair(workspace: Workspace, plan: str, token: str) -> int:
 
 
 def publish_for_ever(url: str, ready: Connection) -> None:
-    """Make a plan and publish it in one write, again and again, a day later each time."""
+    """Make a plan and publish it in one write, again and again, a day later each time; its name goes back once it is safe."""
     with gridgis.open_workspace(url) as workspace:
         number = len(workspace.plans())
         ready.send("ready")
@@ -133,6 +133,7 @@ def publish_for_ever(url: str, ready: Connection) -> None:
                 write.add_lineage(pd.DataFrame([row]))
                 write.append_plan(plan, [NewEntry("publish")], rev=1)
                 write.close_plan(plan, state="published", on=day)
+            ready.send(plan)
 
 
 def publish_plan(url: str, ready: Connection, plan: str, day: str) -> None:
