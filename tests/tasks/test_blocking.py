@@ -56,6 +56,9 @@ def test_cells_are_written_with_their_class_and_the_sheet_as_json(each_ws: Works
     assert rules["filled"]["share"] == pytest.approx(1)
     assert rules["buildings_whole"]["kept"] == rules["buildings_whole"]["of"] == 12
     assert document["cut_buildings"]["avoidable"] == 0
+    tenth, allowed = document["within_tenth"], document["within_tenth_allowed"]
+    assert 0 <= allowed["cells"] <= tenth["cells"] <= tenth["of"]
+    assert allowed["cells"] <= allowed["of"] <= tenth["of"]
     assert {row["name"] for row in document["classes"]} == {"core", "town", "open", "water"}
 
 
