@@ -11,7 +11,7 @@ from gridgis.pages import redraw_state as state
 from gridgis.store import Workspace
 from gridgis.tasks import plans
 
-_KEPT = (state.AREA, state.AUTHOR, state.REASON)
+_KEPT = (state.AREA, state.AUTHOR, state.REASON, state.LOW, state.HIGH)
 
 
 def first(ws: Workspace) -> None:
@@ -34,6 +34,7 @@ def choose(drafts: list[str]) -> tuple[str, str]:
     """Draw the choices; the plan's name and the area's code."""
     areas = state.areas(shared.stamp())
     names, counts = areas["name"].to_dict(), areas["count"].astype(int).to_dict()
+    _recall()
     for key, value in state.DEFAULTS.items():
         st.session_state.setdefault(key, value)
     wanted = state.wished()
@@ -41,7 +42,6 @@ def choose(drafts: list[str]) -> tuple[str, str]:
         st.session_state[state.PLAN] = wanted
     if st.session_state.get(state.PLAN) not in drafts:
         st.session_state[state.PLAN] = drafts[0]
-    _recall()
     with (
         st.container(border=True, key="gp_rd_choices"),
         st.container(horizontal=True, key="gp_rd_row", vertical_alignment="bottom", gap="small"),

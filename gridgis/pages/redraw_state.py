@@ -73,7 +73,7 @@ _DESKS: Final[Kept[Desk]] = Kept(12, lambda _: 1)
 
 
 def areas(stamp: Stamp) -> pd.DataFrame:
-    """Areas that can be redrawn, index = code: `name`, `count` of grids; those with grids, in the order of codes."""
+    """Areas that can be redrawn, index = code: `name`, `count` of grids; those with grids, and those with no area below."""
     return _areas(stamp)
 
 
@@ -82,8 +82,10 @@ def _areas(stamp: Stamp) -> pd.DataFrame:
     ws = shared.workspace()
     grids = ws.read("grids", columns=["area_code", "state"])
     count = grids.loc[grids["state"] != "void", "area_code"].value_counts()
-    names = ws.read("areas", columns=["name"])["name"]
-    return pd.DataFrame({"name": names, "count": count.reindex(names.index)}).dropna(subset=["count"]).sort_index()
+    rows = ws.read("areas", columns=["name", "parent"])
+    table = pd.DataFrame({"name": rows["name"], "count": count.reindex(rows.index)})
+    bounded = ~(rows.geometry.isna() | rows.geometry.is_empty)
+    return table[table["count"].notna() | (bounded & ~rows.index.isin(rows["parent"]))].fillna({"count": 0}).sort_index()
 
 
 def drafts(ws: Workspace) -> list[PlanRow]:

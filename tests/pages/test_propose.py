@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import time
 from pathlib import Path
@@ -271,3 +272,20 @@ def test_only_the_last_few_proposals_are_kept(monkeypatch: pytest.MonkeyPatch) -
     assert len(state[propose_state._OUTCOMES]) == propose_state._KEPT
     assert propose_state.outcome(Target("a", 1, "p", "0"), "balance") is None
     assert propose_state.outcome(Target("a", 1, "p", str(number)), "balance") is not None
+
+
+def test_a_village_without_grids_gets_its_first_ones(town: Path, open_app: Open) -> None:
+    with gridgis.open_workspace(str(town)) as ws, ws.write(who="test", why="nobody in the east") as write:
+        write.retire("grids", ["G3"], valid_to=dt.date(2012, 6, 1))
+    app = open_app(town, page="redraw", lang="en", **{**SIGNED, "rd_area": EAST})
+    assert not app.exception
+    assert app.selectbox(key="rd_area").value == EAST
+    app.selectbox(key="pp_size").set_value("number").run()
+    app.number_input(key="pp_k").set_value(2).run()
+    app = draw(app)
+    app.button(key="propose_accept").click().run()
+    assert not app.exception
+    made = stored(town).areas[EAST].now
+    assert len(made.codes) == 2
+    assert not len(made.free)
+    assert shapely.union_all(made.shapes).equals(toy.areas().geometry[EAST])
