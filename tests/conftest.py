@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.postgis import missing_postgis, running_postgis
 from tests.support import skip_or_fail
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# a test is right or wrong, however busy the machine is
+settings.register_profile("untimed", settings(deadline=None))
+settings.load_profile("untimed")
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
