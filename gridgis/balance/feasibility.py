@@ -72,7 +72,7 @@ def failures(problem: Problem, bounds: Bounds, k: int | None) -> list[Failure]:
     2. `too_small`: the load of a connected piece (a village, an island) is below the lower bound.
     3. `unsplittable`: it is too much for some number of grids and too little for one more.
     4. `few_units`, `few_grids`: it has fewer units than grids it needs, or more seeds than grids it can have.
-    5. `k_range`: the number of grids asked for is not between the fewest and the most.
+    5. `k_range`: the number of grids asked for is not between the fewest and the most; without bounds `k_pieces`.
 
     >>> from gridgis import toy
     >>> from gridgis.balance import units_from
@@ -102,7 +102,8 @@ def failures(problem: Problem, bounds: Bounds, k: int | None) -> list[Failure]:
             found.append(Failure("few_grids", {**values, "grids": greatest}))
         fewest, most = fewest + max(least, int(seeds)), most + greatest
     if k is not None and not found and not fewest <= k <= most:
-        found.append(Failure("k_range", {"k": k, "fewest": fewest, "most": most}))
+        unbounded = bounds.low <= 0 and math.isinf(bounds.high)
+        found.append(Failure("k_pieces" if unbounded else "k_range", {"k": k, "fewest": fewest, "most": most}))
     return found
 
 

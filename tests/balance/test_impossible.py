@@ -79,6 +79,15 @@ def test_a_number_of_grids_outside_what_the_bounds_allow() -> None:
     assert (error.values["fewest"], error.values["most"]) == (3, 6)
 
 
+def test_fewer_grids_than_pieces_of_ground_without_any_bounds() -> None:
+    with pytest.raises(InfeasibleError) as caught:
+        balance(row([100, 100, 100], gaps=[1, 2]), k=2, rng=np.random.default_rng(1))
+    error = caught.value
+    assert error.key == "balance.k_pieces"
+    assert (error.values["fewest"], error.values["most"]) == (3, 3)
+    assert "inf" not in error.message("en") + error.message("zh")
+
+
 def test_totals_that_fit_while_no_cut_does_are_proved_impossible() -> None:
     # 3 × 100 = 300 fits two grids of 140 to 160 by its total; cut anywhere it is 100 and 200
     error = refusal(row([100, 100, 100]), low=140, high=160)
