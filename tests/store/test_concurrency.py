@@ -37,7 +37,7 @@ def test_readers_see_the_old_state_at_once_while_a_write_is_open(workspace: Work
             assert reader.count("unit_cells") == 3000
             assert set(reader.read("grids")["officer"]) == {"Li", "Wang", "Zhao"}
             assert reader.revision == 1
-            assert time.monotonic() - start < 2
+            assert time.monotonic() - start < 15  # a writer holds on for 30 s: nobody waited for it
     assert workspace.count("unit_cells") == 3600
 
 
