@@ -27,6 +27,8 @@ FINE_M: Final = 2.0**-34
 # ground so near a shape that rounding alone kept it out
 _HAIR_M: Final = 1e-6
 _MOST_PASSES: Final = 5
+# a vertex so many steps of the grid beside an edge belongs on it
+_BESIDE: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,10 @@ def fit_together(shapes: Shapes, *, grid_m: float = GRID_M) -> tuple[Shapes, Int
     >>> [len(shape.exterior.coords) for shape in shapes[np.argsort(of)]]
     [6, 5, 5]
     """
-    lines = node(_through_vertices(shapes), grid_m=grid_m)
+    lines = node(_through_vertices(np.unique(segments(shapes).ends, axis=0), within_m=4 * FINE_M), grid_m=grid_m)
     for _ in range(_MOST_PASSES):
         # a border bent by one vertex may pass by the next by a grid step: weave until nothing new is met
-        again = node(lines, grid_m=grid_m)
+        again = node(_through_vertices(_edges(lines), within_m=_BESIDE * grid_m), grid_m=grid_m)
         settled = shapely.get_num_coordinates(again).sum() == shapely.get_num_coordinates(lines).sum()
         lines = again
         if settled:
@@ -161,12 +163,19 @@ def fit_together(shapes: Shapes, *, grid_m: float = GRID_M) -> tuple[Shapes, Int
     return faces[of >= 0], of[of >= 0]
 
 
-def _through_vertices(shapes: Shapes) -> Shapes:
-    """Every edge of polygons as a line, led through the vertices that lie on it but for the rounding of the finer grid."""
-    edges = np.unique(segments(shapes).ends, axis=0).reshape(-1, 2, 2)
+def _edges(lines: Shapes) -> Floats:
+    """The straight pieces of lines, each once, shape (m, 4)."""
+    xy, of = shapely.get_coordinates(lines, return_index=True)
+    same = of[1:] == of[:-1]
+    return np.asarray(np.unique(np.column_stack([xy[:-1], xy[1:]])[same], axis=0), dtype=np.float64)
+
+
+def _through_vertices(ends: Floats, *, within_m: float) -> Shapes:
+    """Every edge, shape (m, 4), as a line that is led through the vertices so near it that rounding alone put them beside it."""
+    edges = ends.reshape(-1, 2, 2)
     lines: Shapes = np.asarray(shapely.linestrings(edges), dtype=object)
     corners = np.unique(edges.reshape(-1, 2), axis=0)
-    corner, line = shapely.STRtree(lines).query(shapely.points(corners), predicate="dwithin", distance=4 * FINE_M)
+    corner, line = shapely.STRtree(lines).query(shapely.points(corners), predicate="dwithin", distance=within_m)
     between = (corners[corner][:, None] != edges[line]).any(axis=2).all(axis=1)
     corner, line = corner[between], line[between]
     along = np.linalg.norm(corners[corner] - edges[line, 0], axis=1)
