@@ -67,7 +67,7 @@ def test_hard_rules_hold_on_random_towns(town: Town) -> None:
 
 
 @given(towns())
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_the_order_of_rows_changes_nothing(town: Town) -> None:
     turned = Town(town.areas.iloc[::-1], town.streets.iloc[::-1], town.buildings.iloc[::-1], town.water.iloc[::-1])
     assert drawn(turned).cells.geometry.geom_equals(drawn(town).cells.geometry).all()

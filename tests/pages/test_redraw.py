@@ -41,7 +41,7 @@ def test_without_a_plan_the_page_asks_for_its_name(toy_file: Path, open_app: Ope
 
 
 def test_an_empty_workspace_says_what_is_missing(empty_file: Path, open_app: Open) -> None:
-    assert "no grids yet" in said(open_app(empty_file, page="redraw", lang="en"))
+    assert "no areas yet" in said(open_app(empty_file, page="redraw", lang="en"))
 
 
 def test_history_lists_steps_with_author_and_reason(toy_file: Path, open_app: Open) -> None:

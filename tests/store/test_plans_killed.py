@@ -24,7 +24,7 @@ from tests.store import workers
 from tests.store.processes import kill, running, started
 from tests.store.test_killed import check_file, opened_after_kill
 
-KILLS = 120
+KILLS = 60
 AT_ONCE = 3
 PLAN = "new borders"
 PUBLICATIONS = 5
