@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -203,3 +203,18 @@ def safe(words: str) -> str:
 
 def _width(value: object) -> int:
     return sum(2 if ord(letter) > 0x2E7F else 1 for letter in str(value)) + 2
+
+
+def write_table(sheet: Any, frame: pd.DataFrame, styles: Mapping[str, Any], *, width: Callable[[str], int]) -> None:
+    """A table on a sheet of a workbook: headings that stay in sight and filter, a column's width by its heading."""
+    for at, column in enumerate(frame.columns):
+        sheet.write_string(0, at, str(column), styles["head"])
+        sheet.set_column(at, at, width(str(column)))
+        for row, value in enumerate(frame[column].tolist(), start=1):
+            if isinstance(value, (int, float)) and value == value:
+                sheet.write_number(row, at, value, styles["text"])
+            elif isinstance(value, str):
+                sheet.write_string(row, at, safe(value), styles["text"])
+    sheet.freeze_panes(1, 1)
+    if len(frame):
+        sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 import xlsxwriter
@@ -16,7 +16,7 @@ from gridgis.hotspots.emergence import EmergingResult
 from gridgis.maps import MapLayer, folium_map, picture
 from gridgis.pages import hotspot_layers, hotspot_panel
 from gridgis.pages import hotspot_words as words
-from gridgis.pages.downloads import safe
+from gridgis.pages.downloads import safe, write_table
 from gridgis.tasks import hotspot_files
 from gridgis.tasks.hotspot_views import Against, HotSpots
 from gridgis.text import Lang, t
@@ -95,7 +95,7 @@ def workbook(taken: Taken) -> bytes:
         titles = {column.field: column.title for column in words.spot_columns(lang)}
         places = spots.spots.reset_index()[list(titles)].rename(columns=titles)
         for name, frame in (("spots", places), ("series", series), ("week", week), ("cells", table)):
-            _sheet(book.add_worksheet(t(f"hotspage.sheet_{name}", lang)), frame, styles)
+            write_table(book.add_worksheet(t(f"hotspage.sheet_{name}", lang)), frame, styles, width=_width)
     return stream.getvalue()
 
 
@@ -181,15 +181,5 @@ def _heading(key: str, lang: Lang) -> str:
     return f'<div class="gp-section"><h2>{html.escape(t(key, lang))}</h2></div>'
 
 
-def _sheet(sheet: Any, frame: pd.DataFrame, styles: Mapping[str, Any]) -> None:
-    for at, column in enumerate(frame.columns):
-        sheet.write_string(0, at, str(column), styles["head"])
-        sheet.set_column(at, at, max(9, min(30, len(str(column)) + 4)))
-        for row, value in enumerate(frame[column].tolist(), start=1):
-            if isinstance(value, (int, float)) and value == value:
-                sheet.write_number(row, at, value, styles["text"])
-            elif isinstance(value, str):
-                sheet.write_string(row, at, safe(value), styles["text"])
-    sheet.freeze_panes(1, 1)
-    if len(frame):
-        sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
+def _width(heading: str) -> int:
+    return max(9, min(30, len(heading) + 4))

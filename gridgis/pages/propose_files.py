@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import geopandas as gpd
 import pandas as pd
@@ -13,7 +13,7 @@ import xlsxwriter
 
 from gridgis.files.writing import write_frame
 from gridgis.pages import propose_views
-from gridgis.pages.downloads import safe
+from gridgis.pages.downloads import write_table
 from gridgis.pages.propose_drawing import Drawn
 from gridgis.text import Lang, t
 
@@ -42,7 +42,7 @@ def workbook(drawn: Drawn, which: int, lang: Lang, *, synthetic: bool) -> bytes:
             "head": book.add_format({**base, "bold": True, "bg_color": "#E6EFF6", "bottom": 1}),
         }
         for name, table in sheets.items():
-            _sheet(book.add_worksheet(t(f"proposepage.sheet_{name}", lang)), table, styles)
+            write_table(book.add_worksheet(t(f"proposepage.sheet_{name}", lang)), table, styles, width=_width)
         if synthetic:
             note = book.add_worksheet(t("proposepage.sheet_note", lang))
             note.write_string(0, 0, t("general.synthetic", lang), styles["text"])
@@ -72,15 +72,5 @@ def _proposals(drawn: Drawn, lang: Lang) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[t(f"proposepage.col_{name}", lang) for name in names])
 
 
-def _sheet(sheet: Any, frame: pd.DataFrame, styles: dict[str, Any]) -> None:
-    for at, column in enumerate(frame.columns):
-        sheet.write_string(0, at, str(column), styles["head"])
-        sheet.set_column(at, at, max(10, min(34, 2 * len(str(column)) + 2)))
-        for row, value in enumerate(frame[column].tolist(), start=1):
-            if isinstance(value, (int, float)) and value == value:
-                sheet.write_number(row, at, value, styles["text"])
-            elif isinstance(value, str):
-                sheet.write_string(row, at, safe(value), styles["text"])
-    sheet.freeze_panes(1, 1)
-    if len(frame):
-        sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
+def _width(heading: str) -> int:
+    return max(10, min(34, 2 * len(heading) + 2))
